@@ -1,0 +1,46 @@
+# make demo · make test: each does all its own set-up on a fresh machine with Python 3.11.
+PYTHON ?= python3
+BIN := .venv/bin
+SHOP_DATA ?= ../shared/data
+
+.PHONY: setup demo demo-retail serve test lint format models benchmarks
+
+setup:
+	@$(PYTHON) requirements/install.py
+
+demo: setup  ## build the sample shop, fine-tune for a minute, serve the graph, print six answers, keep serving
+	@$(BIN)/python -m demo
+
+demo-retail: setup  ## the same on the real Online Retail data (SHOP_DATA names its folder)
+	@SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m demo.retail
+
+serve: setup  ## serve what `make demo` left in var/
+	@$(BIN)/python -m serve.launch serve/config/laptop.yaml
+
+lint: setup
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint  ## everything, the real graph included
+	$(BIN)/pytest
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+models: setup  ## train every shipped model again, from the project's own data (about an hour on 2 cores)
+	$(BIN)/python -m train.tokenizer
+	$(BIN)/python -m demo.training_data var/training
+	$(BIN)/python -m train.generator
+	$(BIN)/python -m train.sentiment
+	$(BIN)/python -m train.persuasion
+	$(BIN)/python -m demo.picture_set var/pictures
+	$(BIN)/python -m train.clip
+
+benchmarks: setup  ## every published figure, one after another
+	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.graph
+	$(BIN)/python -m benchmarks.answers
+	$(BIN)/python -m benchmarks.readme

@@ -1,0 +1,143 @@
+"""200 answers of the real graph over the sample shop, 100 zh and 100 en, every channel: are they lawful, and are they varied?
+
+    python -m benchmarks.answers [--answers 200] [--page 20]
+
+Checked from outside, on the text alone: language, channel limit, no slot left open, every digit inside a proved span whose value is in
+the catalogue, product named. Variety: distinct-2 (Li et al. 2016) and self-BLEU (Zhu et al. 2018, 4-grams by sacrebleu; 0 to 100, lower
+is more varied). The page of answers goes to var/answers.md.
+"""
+
+import argparse
+import itertools
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+from sacrebleu.metrics.bleu import BLEU
+
+from benchmarks.record import Figures, record
+from benchmarks.shop import prepared_shop
+from copywriting.channels import CHANNELS
+from copywriting.check import length_of
+from demo.showcase import ask
+from demo.stage import VAR
+from retrieval import tables
+from serve.config import ROOT
+from serve.launch import running
+
+SEED = 11
+TONES = ("warm", "playful", "elegant", "urgent", "plain", "expert")
+LOCALES = ("zh-CN", "en-US", "zh-CN", "en-GB")
+_DIGITS = re.compile(r"\d(?:[\d.,]*\d)?|[%$€£¥￥]")
+
+
+def requests(shop: Path, count: int, seed: int) -> list[dict[str, Any]]:
+    """A spread over channels, locales, tones and the ways to name a product."""
+    chance = random.Random(seed)
+    products = sorted(set(tables.read(shop, "products")["product_id"].to_pylist()))
+    shoppers = tables.read(shop, "shoppers").to_pylist()
+    bodies = []
+    for number in range(count):
+        locale = LOCALES[number % len(LOCALES)]
+        channel = list(CHANNELS)[number // 2 % len(CHANNELS)]
+        body: dict[str, Any] = {"channel": channel, "locale": locale, "tone": TONES[number % len(TONES)], "seed": number}
+        if number % 3 == 0:
+            body["product_id"] = chance.choice(products)
+        else:
+            body["shopper_id"] = chance.choice([s["shopper_id"] for s in shoppers if s["locale"] == locale])
+            body |= {"query": chance.choice(("礼物", "gift"))} if number % 3 == 2 else {}
+        bodies.append(body)
+    return bodies
+
+
+def faults_of(answer: dict[str, Any], names: set[str]) -> list[str]:
+    """What is wrong with the chosen text, judged from outside."""
+    text, claims = answer["choices"][0]["text"], answer["choices"][0]["claims"]
+    language = answer["locale"].split("-")[0]
+    covered = {i for claim in claims for i in range(claim["start"], claim["end"])}
+    faults = []
+    if length_of(text) > CHANNELS[answer["channel"]].max_chars[language]:
+        faults.append("over_limit")
+    if set("{}") & set(text):
+        faults.append("unfilled_slot")
+    if any(not set(range(match.start(), match.end())) <= covered for match in _DIGITS.finditer(text)):
+        faults.append("ungrounded_number")
+    if not any(name in text for name in names):
+        faults.append("product_not_named")
+    words = "".join(character for i, character in enumerate(text) if i not in covered)
+    han = len(re.findall(r"[\u3400-\u9fff]", words))
+    if (language == "en" and han) or (language == "zh" and han * 2 <= len(re.findall("[A-Za-z]", words))):
+        faults.append("wrong_language")
+    return faults
+
+
+def distinct_2(texts: Sequence[str], language: str) -> float:
+    """Share of different bigrams among all bigrams; characters in Chinese, words in English."""
+    pairs = [pair for text in texts for pair in _bigrams(list(text) if language == "zh" else text.lower().split())]
+    return len(set(pairs)) / max(len(pairs), 1)
+
+
+def _bigrams(units: Sequence[str]) -> list[tuple[str, str]]:
+    return list(itertools.pairwise(units))
+
+
+def self_bleu(texts: Sequence[str], language: str) -> float:
+    """Mean BLEU of each text against all others, 0 to 100."""
+    metric = BLEU(tokenize="zh" if language == "zh" else "13a", effective_order=True)
+    scores = [metric.sentence_score(text, [*texts[:i], *texts[i + 1 :]]).score for i, text in enumerate(texts)]
+    return sum(scores) / len(scores)
+
+
+def figures_of(answers: Sequence[dict[str, Any]], names: dict[str, set[str]]) -> Figures:
+    """Counts of faults, variety by language, and how the answers came about."""
+    faults = [faults_of(answer, names[answer["products"][0]["product_id"]]) for answer in answers]
+    figures: Figures = {"answers": len(answers)}
+    for kind in ("over_limit", "unfilled_slot", "ungrounded_number", "product_not_named", "wrong_language"):
+        figures[f"{kind}_answers"] = sum(kind in found for found in faults)
+    for language in ("zh", "en"):
+        texts = [answer["choices"][0]["text"] for answer in answers if answer["locale"].startswith(language)]
+        figures[f"{language}_distinct_2"] = round(distinct_2(texts, language), 4)
+        figures[f"{language}_self_bleu"] = round(self_bleu(texts, language), 2)
+        figures[f"{language}_different_texts"] = len(set(texts))
+    figures["model_origin_percent"] = round(100 * sum(a["choices"][0]["origin"] == "model" for a in answers) / len(answers), 1)
+    drafts, refused = sum(a["usage"]["drafts"] for a in answers), sum(a["usage"]["refused"] for a in answers)
+    figures |= {"drafts": drafts, "refused_drafts_percent": round(100 * refused / max(drafts, 1), 2)}
+    figures["choices_per_answer"] = round(sum(len(a["choices"]) for a in answers) / len(answers), 2)
+    figures["repaired_choices"] = sum("left out" in reason for a in answers for c in a["choices"] for reason in c["reasons"])
+    figures["degraded_answers"] = sum(bool(a["degraded"]) for a in answers)
+    return figures
+
+
+def page(answers: Sequence[dict[str, Any]], count: int) -> str:
+    """Markdown of `count` answers spread over all of them."""
+    chosen = random.Random(SEED).sample(list(answers), min(count, len(answers)))  # a stride would always meet the same channels
+    return "".join(f"- **{a['locale']} · {a['channel']}** · {a['products'][0]['name']}: {_one_line(a)}\n" for a in chosen)
+
+
+def _one_line(answer: dict[str, Any]) -> str:
+    return str(answer["choices"][0]["text"]).replace("\n", " ⏎ ")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--answers", type=int, default=200)
+    parser.add_argument("--page", type=int, default=20)
+    options = parser.parse_args()
+    shop = prepared_shop()
+    names: dict[str, set[str]] = {}
+    for row in tables.read(shop, "products").select(["product_id", "name"]).to_pylist():
+        names.setdefault(row["product_id"], set()).add(row["name"])
+    with running(ROOT / "serve" / "config" / "laptop.yaml", log=VAR / "logs" / "answers.log") as server:
+        bodies = requests(shop, options.answers, SEED)
+        answers = [ask(server.url, body) for body in track(bodies, "Answers")]
+    (VAR / "answers.md").write_text(page(answers, options.page), encoding="utf-8")
+    print(page(answers, options.page))
+    record("answers", figures_of(answers, names), seed=SEED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Make the README's table of figures from `benchmarks/results/*.json`, so that no figure is typed by hand.
+
+python -m benchmarks.readme            # rewrite README.md and README.zh.md
+python -m benchmarks.readme --check    # exit 1 where they are out of date
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS
+from serve.config import ROOT
+
+READMES = (ROOT / "README.md", ROOT / "README.zh.md")
+_BEGIN, _END = "<!-- figures:begin -->", "<!-- figures:end -->"
+
+
+def table(results: Path) -> str:
+    """One row per figure that a reader wants first, with the command and the hardware that made it."""
+    lines = ["| benchmark | figure | value |", "|---|---|---|"]
+    machines = set()
+    for path in sorted(results.glob("*.json")):
+        entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        machines.add(f"{entry['hardware']}, {entry['date']}, commit {entry['git_commit']}")
+        lines += [f"| `{entry['command']}` | {_words(key)} | {_shown(value)} |" for key, value in entry["figures"].items() if _wanted(key)]
+    return "\n".join([*lines, "", *(f"Measured on: {machine}." for machine in sorted(machines))])
+
+
+def _wanted(key: str) -> bool:
+    return "_rss_" not in key or key.endswith("_rss_total_mib")
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def renewed(text: str, figures: str) -> str:
+    """The README with its table replaced. Raises ValueError where it has no place for one."""
+    if _BEGIN not in text or _END not in text:
+        raise ValueError(f"the README needs the lines {_BEGIN} and {_END} around its table of figures")
+    return f"{text.split(_BEGIN)[0]}{_BEGIN}\n{figures}\n{_END}{text.split(_END)[1]}"
+
+
+def main(write: Callable[[str], Any] = sys.stdout.write) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    stale = [path for path in READMES if renewed(path.read_text(encoding="utf-8"), table(RESULTS)) != path.read_text(encoding="utf-8")]
+    for path in stale:
+        write(f"{path.name} {'is out of date: run python -m benchmarks.readme' if options.check else 'renewed'}\n")
+        if not options.check:
+            path.write_text(renewed(path.read_text(encoding="utf-8"), table(RESULTS)), encoding="utf-8")
+    return 1 if stale and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""The sample shop that benchmarks run on: what `make demo` leaves in var/, made here where it is missing, with the shipped models."""
+
+import shutil
+from pathlib import Path
+
+from demo.shop import build
+from demo.stage import VAR
+from retrieval.build import build_index
+from serve.config import ROOT
+
+
+def prepared_shop(seed: int = 7) -> Path:
+    """Directory of the sample shop with its index beside it; fine-tuned models are the shipped ones where the demo did not run."""
+    directory = VAR / "shop"
+    if not (directory / "products.parquet").is_file():
+        build(directory, seed=seed)
+    build_index(directory, VAR / "index", quiet=True)
+    for kind in ("generator", "sentiment"):
+        if not (VAR / "models" / kind / "card.json").is_file():
+            shutil.copytree(ROOT / "models" / kind, VAR / "models" / kind, dirs_exist_ok=True)
+    return directory

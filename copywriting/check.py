@@ -1,0 +1,154 @@
+"""From a draft with slots to copy that may leave: fill, bind every claim, check language, length and wishes; one verdict.
+
+A draft that runs over its limit is repaired by leaving out closing sentences of its body. Any other fault refuses it, with the
+reason. Law packs and finer repair are not here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from copywriting.brief import Brief
+from copywriting.claims import fold, ungrounded
+from copywriting.facts import Fact, phrase_facts
+from copywriting.slots import fill, literals, slots_in
+
+_SENTENCE_END = re.compile(r"(?<=[。！？!?；])|(?<=[.!?;])\s+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LETTER = re.compile(r"[A-Za-z]")
+_LOOKALIKE = re.compile(r"[\u0180-\u02af\u0370-\u1fff\u2c00-\u2dff\ua4d0-\ua7ff]")  # Greek, Cyrillic and others: "hаlf" with a Cyrillic а
+_DANGLING = re.compile(r"[,，、:：(（\-—]$|(?:^|\s)(?:a|an|the|and|or|of|to|with)$", re.IGNORECASE)
+_STUTTER = re.compile(r"(\S{4,}?)\s*\1", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A filled span of the text and the fact behind it: `text[start:end]` says `value`, proved by `source` at `version`."""
+
+    slot: str
+    start: int
+    end: int
+    value: str
+    source: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Checked copy. `text` is the parts joined by newlines; claim spans are offsets into it. `template` still has its slots."""
+
+    template: str
+    text: str
+    parts: dict[str, str]
+    claims: tuple[Claim, ...]
+    repairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A draft that may not leave, and every reason."""
+
+    template: str
+    reasons: tuple[str, ...]
+
+
+def check(template: str, brief: Brief, facts: Mapping[str, Fact], must_not_include: Sequence[str] = ()) -> Copy | Refusal:
+    """Fill and prove one draft. Returns Copy, or Refusal with the reasons."""
+    facts = {**facts, **phrase_facts(brief.must_include)}
+    lines = [line.strip() for line in template.strip().split("\n")]
+    template = "\n".join(lines)
+    if faults := _shape_faults(lines, brief, facts):
+        return Refusal(template, tuple(faults))
+    fitted, repairs = _fit(lines, brief, facts)
+    fitted = _with_phrases(fitted, brief, facts)
+    text, spans = fill("\n".join(fitted), {slot: fact.text for slot, fact in facts.items()})
+    if faults := _text_faults(text, "\n".join(fitted), brief, must_not_include):
+        return Refusal(template, tuple(faults))
+    claims = tuple(_claim(span.slot, span.start, span.end, facts[span.slot]) for span in spans)
+    return Copy("\n".join(fitted), text, dict(zip(brief.channel.parts, text.split("\n"), strict=True)), claims, repairs)
+
+
+def _claim(slot: str, start: int, end: int, fact: Fact) -> Claim:
+    return Claim(slot, start, end, fact.value, fact.source, fact.version)
+
+
+def _shape_faults(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
+    """Faults that make filling impossible or pointless."""
+    parts = brief.channel.parts
+    if len(lines) != len(parts) or not all(lines):
+        return [f"{len(lines)} part(s), {brief.channel.name} has {list(parts)}"]
+    faults = [f"slot {{{slot}}} has no fact" for slot in dict.fromkeys(slots_in("\n".join(lines))) if slot not in facts]
+    if "name" not in slots_in("\n".join(lines)):
+        faults.append("does not name the product")
+    written = set(slots_in("\n".join(lines)))  # "with a gift" needs the gift itself in the text, not only in the warehouse
+    for line in lines:
+        faults += [str(claim) for literal in literals(line) for claim in ungrounded(literal, brief.language, written)]
+        faults += ["a brace outside a slot" for literal in literals(line) if set("{}") & set(fold(literal))]
+        if _DANGLING.search(line):
+            faults.append(f"breaks off: …{line[-20:]!r}")
+        if any(_STUTTER.search(literal) for literal in literals(line)):
+            faults.append("repeats itself")
+    return faults
+
+
+def _fit(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> tuple[list[str], tuple[str, ...]]:
+    """Leave out closing sentences of the body while the filled text is too long and the product stays named."""
+    if "body" not in brief.channel.parts:
+        return lines, ()
+    at = brief.channel.parts.index("body")
+    values = {slot: fact.text for slot, fact in facts.items()}
+    removed = 0
+    while length_of(fill("\n".join(_with_phrases(lines, brief, facts)), values)[0]) > brief.max_chars:
+        sentences = [s for s in _SENTENCE_END.split(lines[at]) if s]
+        shorter = [*lines[:at], (" " if brief.language == "en" else "").join(sentences[:-1]), *lines[at + 1 :]]
+        if len(sentences) < 2 or "name" not in slots_in("\n".join(shorter)):
+            break
+        lines, removed = shorter, removed + 1
+    return lines, (f"left out {removed} closing sentence(s) to fit {brief.max_chars} characters",) if removed else ()
+
+
+def _with_phrases(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
+    """Phrases that the caller wants and the draft lacks, at the end of the body or of the only part, each as a slot of its own."""
+    at = brief.channel.parts.index("body") if "body" in brief.channel.parts else 0
+    text = fold(fill("\n".join(lines), {slot: fact.text for slot, fact in facts.items()})[0]).casefold()
+    missing = [slot for slot, fact in phrase_facts(brief.must_include).items() if fold(fact.text).casefold() not in text]
+    comma, stop = ("，", "。") if brief.language == "zh" else (", ", ".")
+    ended = lines[at].endswith(tuple("。！？!?.…"))
+    for slot in missing:
+        joint = comma if not ended else " " if brief.language == "en" else ""
+        text_so_far = lines[at] + joint + f"{{{slot}}}" + (stop if ended else "")
+        lines = [*lines[:at], text_so_far, *lines[at + 1 :]]
+    return lines
+
+
+def _text_faults(text: str, template: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
+    faults = []
+    if length_of(text) > brief.max_chars:
+        faults.append(f"{length_of(text)} characters, {brief.channel.name} allows {brief.max_chars}")
+    if not in_language(template, brief.language):
+        faults.append(f"not in {brief.language}")
+    folded = fold(text).casefold()
+    faults += [f"must include {phrase!r}" for phrase in brief.must_include if fold(phrase).casefold() not in folded]
+    faults += [f"must not include {phrase!r}" for phrase in must_not_include if fold(phrase).casefold() in folded]
+    return faults
+
+
+def length_of(text: str) -> int:
+    """Characters, part breaks not counted: what a channel's limit bounds."""
+    return len(text) - text.count("\n")
+
+
+def in_language(template: str, language: str) -> bool:
+    """Are the words between slots written in this language, and in its letters alone? Slots may hold foreign brands."""
+    words = fold("".join(literals(template.replace("\n", " "))))
+    if _LOOKALIKE.search(words):
+        return False
+    han, latin = len(_HAN.findall(words)), len(_LETTER.findall(words))
+    return han == 0 and latin > 0 if language == "en" else han > 0 and han * 2 > latin
+
+
+def with_parts_joined(copy: Copy, separator: str) -> Copy:
+    """The same copy with its parts joined by another separator of one character, so that spans stay valid."""
+    if len(separator) != 1:
+        raise ValueError(f"separator {separator!r} must be one character, or claim spans would shift")
+    return replace(copy, text=copy.text.replace("\n", separator))

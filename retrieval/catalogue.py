@@ -1,0 +1,127 @@
+"""The catalogue in memory: product rows by id and locale, and the columns that filters need.
+
+Rows stay in Arrow and become `Product` only when asked for, so a replica holds a large catalogue in little memory.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from copywriting.product import Offer, Product
+from retrieval import tables
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which products may be recommended. `verticals` empty means any; prices are in the row's own currency, both inclusive."""
+
+    in_stock: bool = True
+    verticals: tuple[str, ...] = ()
+    min_price: float | None = None
+    max_price: float | None = None
+    exclude: frozenset[str] = frozenset()
+
+
+class Catalogue:
+    """Products of one shop. Row order of `product_ids` is the row order of its index."""
+
+    def __init__(self, rows: pa.Table, root: Path) -> None:
+        if rows.num_rows == 0:
+            raise tables.TableError(f"{tables.path_of(root, 'products')}: the catalogue is empty; ingest at least one product")
+        self._rows = rows.combine_chunks()
+        ids, locales = self._rows["product_id"].to_pylist(), self._rows["locale"].to_pylist()
+        self._at: dict[str, dict[str, int]] = {}
+        for row, (product_id, locale) in enumerate(zip(ids, locales, strict=True)):
+            self._at.setdefault(product_id, {})[locale] = row
+        self.product_ids: tuple[str, ...] = tuple(self._at)
+        self._row_of = {product_id: row for row, product_id in enumerate(self.product_ids)}
+        self._kinds, self._verticals = self._rows["kind"].to_pylist(), self._rows["vertical"].to_pylist()
+        self._columns: dict[str, _Columns] = {}
+
+    @classmethod
+    def read(cls, shop: Path) -> "Catalogue":
+        """Read `products.parquet` of a shop directory."""
+        return cls(tables.read(shop, "products"), shop)
+
+    def __contains__(self, product_id: object) -> bool:
+        return product_id in self._at
+
+    def product(self, product_id: str, locale: str) -> Product:
+        """The row for this locale, else one of the same language, else the first. Raises KeyError for an unknown product."""
+        return self._product(self._locale_row(product_id, locale))
+
+    def document(self, product_id: str) -> str:
+        """All texts of a product, every locale: what its vector is made of. Names and categories count twice."""
+        texts: list[str] = []
+        for row in self._at[product_id].values():
+            product = self._product(row)
+            key = [product.title, product.name, product.kind or "", product.vertical, *product.category]
+            texts += [*key, *key, product.brand or "", product.description or "", *product.attributes.values()]
+        return " ".join(text.replace("_", " ") for text in dict.fromkeys(texts) if text)
+
+    def kind_of(self, product_id: str) -> str:
+        """The product's kind, or its vertical where it has none."""
+        row = next(iter(self._at[product_id].values()))
+        return str(self._kinds[row] or self._verticals[row])
+
+    def rows_of(self, product_ids: Collection[str]) -> NDArray[np.int64]:
+        """Index rows of known products; unknown ids are left out."""
+        return np.array([self._row_of[p] for p in product_ids if p in self._row_of], dtype=np.int64)
+
+    def allowed(self, filters: Filters, locale: str) -> NDArray[np.bool_]:
+        """(n products,) True where a product passes every filter in this locale's rows."""
+        columns = self._columns_for(locale)
+        mask = np.ones(len(self.product_ids), dtype=np.bool_)
+        if filters.in_stock:
+            mask &= columns.in_stock
+        if filters.verticals:
+            mask &= np.isin(columns.vertical, filters.verticals)
+        if filters.min_price is not None:
+            mask &= columns.price >= filters.min_price
+        if filters.max_price is not None:
+            mask &= columns.price <= filters.max_price
+        mask[self.rows_of(filters.exclude)] = False
+        return mask
+
+    def _locale_row(self, product_id: str, locale: str) -> int:
+        rows = self._at[product_id]
+        if locale in rows:
+            return rows[locale]
+        language = locale.split("-")[0]
+        return next((row for other, row in rows.items() if other.split("-")[0] == language), next(iter(rows.values())))
+
+    def _columns_for(self, locale: str) -> "_Columns":
+        if locale not in self._columns:
+            taken = self._rows.take(pa.array([self._locale_row(p, locale) for p in self.product_ids]))
+            self._columns[locale] = _Columns(
+                in_stock=_numpy(pc.greater(pc.fill_null(taken["stock"], 1), 0)),
+                vertical=np.array(taken["vertical"].to_pylist()),
+                price=_numpy(pc.fill_null(pc.cast(taken["price"], pa.float64()), float("nan"))),
+            )
+        return self._columns[locale]
+
+    def _product(self, row: int) -> Product:
+        record: dict[str, Any] = self._rows.slice(row, 1).to_pylist()[0]
+        offer = record.pop("offer")
+        attributes = dict(record.pop("attributes"))
+        sequences: dict[str, Any] = {key: tuple(record.pop(key)) for key in ("category", "certificates", "images", "videos")}
+        return Product(**record, **sequences, attributes=attributes, offer=Offer(**offer) if offer else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    in_stock: NDArray[np.bool_]
+    vertical: NDArray[np.str_]
+    price: NDArray[np.float64]
+
+
+def _numpy(column: Any) -> NDArray[Any]:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
+    return values

@@ -1,0 +1,117 @@
+"""The answer's last step: from ranked candidates to the document that a caller gets. Only shapes; nothing is decided here."""
+
+from collections.abc import Mapping, Sequence
+
+from copywriting.brief import Brief
+from copywriting.check import Claim
+from copywriting.principles import EVIDENCE
+from serve.messages import Choice, ClaimOut, CopyAnswer, CopyRequest, Explanation, Found, Notice, ProductOut, Scores, Usage
+from serve.ranking import Judgement
+from serve.trace import Candidate, Trace
+
+PRINCIPLE_SHOWN = 0.5
+"""From this score on a principle counts among the reasons of a choice."""
+
+
+def build_answer(
+    request: CopyRequest,
+    request_id: str,
+    event_id: str,
+    found: Found,
+    brief: Brief,
+    ranked: Sequence[tuple[Candidate, Judgement]],
+    trace: Trace,
+    versions: Mapping[str, str],
+) -> CopyAnswer:
+    """Put the answer together; `ranked` is best first."""
+    choices = [_choice(event_id, number, candidate, judgement) for number, (candidate, judgement) in enumerate(ranked)]
+    return CopyAnswer.model_construct(
+        event_id=event_id,
+        request_id=request_id,
+        locale=found.locale,
+        channel=request.channel,
+        chosen=choices[0].variant_id,
+        choices=choices,
+        products=[
+            ProductOut(product_id=p.product_id, name=p.name, score=round(score, 4), reason=reason) for p, score, reason in found.products
+        ],
+        personalised=found.shopper.personalise,
+        degraded=trace.degraded,
+        notices=_notices(request, found, brief),
+        versions=dict(versions),
+        usage=Usage(
+            prompt_tokens=trace.drafts.prompt_tokens,
+            output_tokens=trace.drafts.output_tokens,
+            cached=trace.drafts.cached,
+            drafts=len(trace.drafts.texts),
+            refused=len(trace.refused),
+        ),
+        timings_ms=trace.timings_ms,
+        label="AI-generated",
+        explanation=_explanation(brief, trace) if request.explain else None,
+    )
+
+
+def _notices(request: CopyRequest, found: Found, brief: Brief) -> list[Notice]:
+    """What the request asked for and did not get."""
+    notices = []
+    if found.new_shopper:
+        detail, remedy = "never seen: answered as for anyone", "ingest the shopper, or describe them in `shopper`"
+        notices.append(Notice(field="shopper_id", value=str(request.shopper_id), detail=detail, remedy=remedy))
+    for name in request.principles if request.principles != "auto" else ():
+        if name not in brief.principles:
+            detail = f"no fact of {found.products[0][0].product_id} proves it"
+            remedy = f"it needs one of {list(EVIDENCE[name])}"
+            notices.append(Notice(field="principles", value=name, detail=detail, remedy=remedy))
+    return notices
+
+
+def _choice(event_id: str, number: int, candidate: Candidate, judgement: Judgement) -> Choice:
+    copy = candidate.copy
+    return Choice.model_construct(
+        variant_id=f"{event_id}-{number + 1}",
+        origin=candidate.origin,
+        text=copy.text,
+        parts=copy.parts,
+        scores=_scores(judgement),
+        probability=1.0 if number == 0 else 0.0,
+        claims=[_claim(claim) for claim in copy.claims],
+        image=judgement.image.path if judgement.image else None,
+        reasons=[*_principles_shown(judgement), *copy.repairs],
+    )
+
+
+def _claim(claim: Claim) -> ClaimOut:
+    return ClaimOut.model_construct(
+        slot=claim.slot, start=claim.start, end=claim.end, value=claim.value, source=claim.source, version=claim.version
+    )
+
+
+def _scores(judgement: Judgement) -> Scores:
+    persuasion, sentiment, image = judgement.persuasion, judgement.sentiment, judgement.image
+    return Scores(
+        utility=round(judgement.utility, 4),
+        persuasion=round(persuasion.persuasive, 4) if persuasion else None,
+        principles={name: round(value, 4) for name, value in persuasion.principles.items()} if persuasion else None,
+        sentiment=round(judgement.mood_fit, 4) if judgement.mood_fit is not None else None,
+        sentiment_label=sentiment.label if sentiment else None,
+        image_fit=round(image.fit, 4) if image and image.fit is not None else None,
+    )
+
+
+def _principles_shown(judgement: Judgement) -> list[str]:
+    shown = judgement.persuasion.principles if judgement.persuasion else {}
+    return [
+        f"persuades by {name} ({value:.2f})" for name, value in sorted(shown.items(), key=lambda item: -item[1]) if value >= PRINCIPLE_SHOWN
+    ]
+
+
+def _explanation(brief: Brief, trace: Trace) -> Explanation:
+    return Explanation(
+        tone=brief.tone,
+        occasion=brief.occasion,
+        principles=list(brief.principles),
+        slots=list(brief.slots),
+        intent=brief.intent,
+        refused=[{"draft": refusal.template, "reasons": list(refusal.reasons)} for refusal in trace.refused],
+    )

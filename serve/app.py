@@ -1,0 +1,71 @@
+"""Every deployment and every edge of the graph.
+
+    serve run serve/config/laptop.yaml
+
+    Ingress ─┬─ Retrieval     FAISS: shopper and products
+             ├─ Generator     vLLM: drafts with slots
+             ├─ Persuasion ┐  rerankers, batched
+             ├─ Sentiment  ┘
+             └─ Fusion        CLIP: the picture for the copy
+
+Replicas, autoscaling and resources have defaults here; a config file overrides them under `deployments:`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+
+from artifacts.card import CARD, read_card, verify
+from copywriting.copybook import load
+from retrieval.catalogue import Catalogue
+from serve.config import GraphSettings, parse
+from serve.ingress import Ingress
+from serve.scorers import SCORERS
+from serve.stages import FusionStage, GeneratorStage, RetrievalStage, ScorerStage
+
+_AUTOSCALING = {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 8, "upscale_delay_s": 5}
+
+
+def build(args: dict[str, Any]) -> serve.Application:
+    """Build the graph from the `args` of a Serve config. Everything that can be checked before a replica starts is checked here.
+
+    Raises ValueError (bad settings, broken artefact, empty catalogue) with field, value and remedy.
+    """
+    settings = parse(args)
+    versions = preflight(settings)
+    scorers = {name: _scorer(name).bind(name, getattr(settings, name)) for name in SCORERS}
+    ingress: Any = Ingress  # decorators of Serve hide `bind` from a type checker
+    return ingress.bind(
+        settings,
+        versions,
+        retrieval=RetrievalStage.bind(settings),  # type: ignore[attr-defined]
+        generator=GeneratorStage.bind(settings.generator),  # type: ignore[attr-defined]
+        fusion=FusionStage.bind(settings.clip, str(settings.shop)),  # type: ignore[attr-defined]
+        **scorers,
+    )
+
+
+def _scorer(name: str) -> Any:
+    return serve.deployment(ScorerStage).options(
+        name=name.capitalize(),
+        max_ongoing_requests=128,
+        max_queued_requests=512,
+        autoscaling_config=_AUTOSCALING,
+        ray_actor_options={"num_cpus": 0.2},
+    )
+
+
+def preflight(settings: GraphSettings) -> dict[str, str]:
+    """Check artefacts, catalogue and copybook. Returns the version of each artefact, as answers report it."""
+    load(settings.copybook)
+    Catalogue.read(settings.shop)
+    versions = {"index": verify(settings.index, "index").version}
+    for kind in ("generator", "persuasion", "sentiment", "clip"):
+        model = getattr(settings, kind).model
+        if (Path(model) / CARD).is_file():
+            verify(Path(model), kind)
+            versions[kind] = read_card(Path(model)).version
+        else:
+            versions[kind] = str(model)
+    return versions

@@ -1,0 +1,148 @@
+"""The generator: vLLM's AsyncLLM with our sampling parameters, a grammar per request, and a cache of unfilled drafts.
+
+Drafts are cached before slots are filled, so a cached draft never holds an old price. A request with a seed is cached under it;
+without one, the first drafts of a brief serve every later request for it until they expire. LoRA voices and streaming are not here.
+"""
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any
+from uuid import uuid4
+
+from artifacts.source import verified_model
+from serve.config import GeneratorSettings
+from serve.messages import DraftQuery, Drafts
+
+SEED_SPACING = 16
+"""vLLM samples candidate i of a request with seed s from s + i: seeds are spread so that neighbours share no candidate."""
+
+
+class DraftCache:
+    """Least recently used, with an age limit. Times are in seconds of a monotonic clock."""
+
+    def __init__(self, entries: int, ttl_s: float) -> None:
+        self._entries, self._ttl_s = entries, ttl_s
+        self._kept: OrderedDict[Hashable, tuple[float, tuple[str, ...]]] = OrderedDict()
+
+    def get(self, key: Hashable) -> tuple[str, ...] | None:
+        """Drafts of a brief, or None where there are none or they are too old."""
+        if key not in self._kept:
+            return None
+        at, texts = self._kept[key]
+        if time.monotonic() - at > self._ttl_s:
+            del self._kept[key]
+            return None
+        self._kept.move_to_end(key)
+        return texts
+
+    def put(self, key: Hashable, texts: tuple[str, ...]) -> None:
+        """Keep drafts; the least recently used go when there is no room."""
+        self._kept[key] = (time.monotonic(), texts)
+        while len(self._kept) > self._entries:
+            self._kept.popitem(last=False)
+
+
+class Engine:
+    """One vLLM engine. Must be made inside a running event loop."""
+
+    def __init__(self, settings: GeneratorSettings, *, ray_metrics: bool = False) -> None:
+        self._settings = settings
+        self._cache = DraftCache(settings.cache_entries, settings.cache_ttl_s)
+        os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # read by the engine's worker process, which starts below
+        from transformers import AutoTokenizer
+        from vllm import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        model = verified_model(settings.model, "generator")
+        self._tokenizer = AutoTokenizer.from_pretrained(model)
+        self._llm = AsyncLLM.from_engine_args(
+            AsyncEngineArgs(**_engine_arguments(model, settings)), stat_loggers=_stat_loggers(ray_metrics)
+        )
+
+    async def draft(self, query: DraftQuery) -> Drafts:
+        """n texts for one prompt. Raises vLLM's own errors: QueueOverflowError when too much waits, EngineDeadError when it is gone."""
+        key = (repr(query.prompt), query.grammar, query.n, query.seed)
+        if (texts := self._cache.get(key)) is not None:
+            return Drafts(texts, cached=True)
+        output = await self.complete(self.prompt_text(query), query)
+        drafts = Drafts(
+            texts=tuple(candidate.text for candidate in output.outputs if self._is_whole(candidate)),
+            prompt_tokens=len(output.prompt_token_ids),
+            output_tokens=sum(len(candidate.token_ids) for candidate in output.outputs),
+        )
+        if self._settings.cache_entries and drafts.texts:
+            self._cache.put(key, drafts.texts)
+        return drafts
+
+    def _is_whole(self, candidate: Any) -> bool:
+        """Did it come to its own end, and was the model sure enough of it? A small model's low likelihood is a garbled sentence."""
+        bound = self._settings.min_mean_logprob
+        sure = bound is None or candidate.cumulative_logprob >= bound * len(candidate.token_ids)
+        return candidate.finish_reason == "stop" and sure
+
+    def prompt_text(self, query: DraftQuery) -> str:
+        """The prompt as text; chat messages go through the model's own template."""
+        if isinstance(query.prompt, str):
+            return query.prompt
+        return str(self._tokenizer.apply_chat_template(query.prompt, tokenize=False, add_generation_prompt=True))
+
+    async def complete(self, prompt: str, query: DraftQuery) -> Any:
+        """vLLM's RequestOutput for a prompt. Cancelling the caller aborts the request in the engine."""
+        from vllm.renderers.inputs.preprocess import parse_model_prompt
+
+        (rendered,) = await self._llm.renderer.render_cmpl_async([parse_model_prompt(self._llm.model_config, prompt)])
+        final = None
+        async for output in self._llm.generate(rendered, self._sampling(query), request_id=uuid4().hex):
+            final = output
+        return final
+
+    def _sampling(self, query: DraftQuery) -> Any:
+        from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
+
+        settings = self._settings
+        return SamplingParams(
+            n=query.n,
+            seed=query.seed * SEED_SPACING if query.seed is not None else None,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            min_p=settings.min_p,
+            logprobs=0 if settings.min_mean_logprob is not None else None,
+            repetition_penalty=settings.repetition_penalty,
+            max_tokens=query.max_tokens,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            structured_outputs=StructuredOutputsParams(grammar=query.grammar) if settings.constrained else None,
+        )
+
+    async def check_health(self) -> None:
+        """Raises EngineDeadError when the engine core is gone."""
+        await self._llm.check_health()
+
+    def shutdown(self) -> None:
+        """Stop the engine's processes."""
+        self._llm.shutdown(timeout=5)
+
+
+def _engine_arguments(model: str, settings: GeneratorSettings) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "model": model,
+        "dtype": settings.dtype,
+        "max_model_len": settings.max_model_len,
+        "max_num_seqs": settings.max_num_seqs,
+        "max_num_queued_reqs": settings.max_queued,
+        "enforce_eager": settings.enforce_eager,
+        "block_size": 32,
+        "seed": 0,
+    }
+    if settings.kv_cache_mib is not None:
+        arguments["kv_cache_memory_bytes"] = settings.kv_cache_mib << 20
+    return arguments
+
+
+def _stat_loggers(ray_metrics: bool) -> list[Any] | None:
+    if not ray_metrics:
+        return None
+    from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger
+
+    return [RayPrometheusStatLogger]

@@ -1,0 +1,252 @@
+"""What goes in and out of `POST /v1/copy`, and what stages exchange. Unknown keys are refused; loads no Ray and no torch."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from copywriting.product import Product
+from copywriting.shopper import Shopper
+
+MAX_CANDIDATES = 8
+
+Locale = Literal["zh-CN", "en-US", "en-GB"]
+ChannelName = Literal[
+    "product_page", "email", "email_subject", "push", "sms", "search_ad", "social", "chat_reply", "banner", "article_title"
+]
+Tone = Literal["warm", "playful", "elegant", "urgent", "plain", "expert"]
+Principle = Literal["scarcity", "social_proof", "authority", "reciprocity", "liking", "commitment", "value", "benefit"]
+Occasion = Literal[
+    "auto", "everyday", "spring", "summer", "autumn", "winter", "new_year", "spring_festival", "valentines", "womens_day", "childrens_day",
+    "mid_year_sale", "back_to_school", "mid_autumn", "singles_day", "black_friday", "christmas", "birthday",
+]  # fmt: skip
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class InlineShopper(_Message):
+    """A shopper described in the request instead of looked up. Nothing is used unless `consent` is true."""
+
+    consent: bool = False
+    locale: Locale | None = None
+    name: Annotated[str, StringConstraints(max_length=40)] | None = None
+    city: Annotated[str, StringConstraints(max_length=40)] | None = None
+    interests: Annotated[list[Phrase], Field(max_length=10)] = []
+
+
+class ChatTurn(_Message):
+    """One turn of a conversation."""
+
+    role: Literal["shopper", "shop"]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class CopyRequest(_Message):
+    """Write copy for one shopper at one moment. Name a product, search for one, or leave both out to have one recommended."""
+
+    shopper_id: Identifier | None = None
+    shopper: InlineShopper | None = None
+    product_id: Identifier | None = None
+    query: Annotated[str, StringConstraints(min_length=1, max_length=400)] | None = None
+    channel: ChannelName
+    locale: Locale | None = Field(None, description="default: the shopper's own, else en-US")
+    tone: Tone = "warm"
+    principles: Annotated[list[Principle], Field(max_length=8)] | Literal["auto"] = "auto"
+    occasion: Occasion = "auto"
+    n: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 4
+    max_chars: Annotated[int, Field(ge=20, le=600)] | None = Field(None, description="lowers the channel's limit")
+    must_include: Annotated[list[Phrase], Field(max_length=5)] = []
+    must_not_include: Annotated[list[Phrase], Field(max_length=20)] = []
+    conversation: Annotated[list[ChatTurn], Field(max_length=20)] = []
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    deadline_ms: Annotated[int, Field(ge=50, le=60_000)] = Field(
+        10_000, description="time for a whole answer; a shorter one costs quality first"
+    )
+    explain: bool = Field(False, description="also return the brief and the refused drafts with their reasons")
+
+
+class ClaimOut(_Message):
+    """A filled span: `text[start:end]` and the fact that proves it."""
+
+    slot: str
+    start: int
+    end: int
+    value: str
+    source: str
+    version: int
+
+
+class Scores(_Message):
+    """All in [0, 1]; null where the stage is missing from this answer (see `degraded`)."""
+
+    utility: float
+    persuasion: float | None = None
+    principles: dict[str, float] | None = None
+    sentiment: float | None = None
+    sentiment_label: str | None = None
+    image_fit: float | None = None
+
+
+class Choice(_Message):
+    """One piece of copy, checked and scored."""
+
+    variant_id: str
+    origin: Literal["model", "template"]
+    text: str
+    parts: dict[str, str]
+    scores: Scores
+    probability: float = Field(description="with which the policy chooses this variant; greedy here: 1 for the first")
+    claims: list[ClaimOut]
+    image: str | None
+    reasons: list[str]
+
+
+class ProductOut(_Message):
+    """A product that was considered, best first."""
+
+    product_id: str
+    name: str
+    score: float
+    reason: str
+
+
+class Usage(_Message):
+    """What the generator did. `cached` drafts cost no tokens."""
+
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    cached: bool = False
+    drafts: int = 0
+    refused: int = 0
+
+
+class Notice(_Message):
+    """Something in the request that could not be followed, and what was done instead."""
+
+    field: str
+    value: str
+    detail: str
+    remedy: str
+
+
+class Explanation(_Message):
+    """Why the answer is as it is: the prompt's brief and every refused draft."""
+
+    tone: str
+    occasion: str
+    principles: list[str]
+    slots: list[str]
+    intent: str | None
+    refused: list[dict[str, str | list[str]]]
+
+
+class CopyAnswer(_Message):
+    """Choices best first. `degraded` names every stage that this answer had to do without."""
+
+    event_id: str
+    request_id: str
+    locale: Locale
+    channel: ChannelName
+    chosen: str
+    choices: list[Choice]
+    products: list[ProductOut]
+    personalised: bool
+    degraded: list[str]
+    notices: list[Notice]
+    versions: dict[str, str]
+    usage: Usage
+    timings_ms: dict[str, float]
+    label: str = "AI-generated"
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindQuery:
+    """Ask retrieval for the shopper and the products. Exactly what the request names; `inline` carries a described shopper."""
+
+    shopper_id: str | None
+    inline: Shopper | None
+    product_id: str | None
+    query: str | None
+    locale: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The shopper, ranked products with score and reason, and the shopper's last purchase in the answer's locale.
+
+    `new_shopper` says that the id of the request is in no table."""
+
+    shopper: Shopper
+    locale: str
+    products: tuple[tuple[Product, float, str], ...]
+    recent: Product | None
+    new_shopper: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DraftQuery:
+    """Ask the generator for drafts. `prompt` is a string or chat messages; `seed` None lets cached drafts serve."""
+
+    prompt: str | list[dict[str, str]]
+    grammar: str
+    n: int
+    max_tokens: int
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Texts with unfilled slots."""
+
+    texts: tuple[str, ...]
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersuasionScore:
+    """How persuasive a text is, and how much of each principle it shows; all in [0, 1]."""
+
+    persuasive: float
+    principles: dict[str, float]
+
+    def is_sound(self) -> bool:
+        """Are all values probabilities? A NaN is not."""
+        return all(0 <= value <= 1 for value in (self.persuasive, *self.principles.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentScore:
+    """Probabilities of the three moods; they sum to 1."""
+
+    negative: float
+    neutral: float
+    positive: float
+
+    def is_sound(self) -> bool:
+        """Are all values probabilities? A NaN is not."""
+        return all(0 <= value <= 1 for value in (self.negative, self.neutral, self.positive))
+
+    @property
+    def label(self) -> str:
+        """The likeliest mood."""
+        return max(("negative", "neutral", "positive"), key=lambda name: float(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMatch:
+    """The picture that suits a text best and how well, in [0, 1]; no path where the product has no usable picture."""
+
+    path: str | None
+    fit: float | None
+    problems: tuple[str, ...] = ()
+
+    def is_sound(self) -> bool:
+        """Is the fit a probability, or absent? A NaN is neither."""
+        return self.fit is None or 0 <= self.fit <= 1

@@ -1,0 +1,221 @@
+"""One request, from shopper to answer, in order. Read this file to follow it.
+
+Stages are plain async callables given by `serve/app.py`; nothing here knows Ray, torch or vLLM. A stage that is slow or gone raises
+`StageUnavailable` and costs quality, not the answer: template copy for the generator, no score for a scorer, no image for fusion,
+each named in `degraded`. Only retrieval is indispensable.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import uuid4
+
+from copywriting.brief import Brief, Turn, make_brief
+from copywriting.check import Refusal, check
+from copywriting.facts import Fact, day_in, facts_of
+from copywriting.grammar import grammar
+from copywriting.intents import intent_of
+from copywriting.occasions import occasion_on
+from copywriting.product import Product
+from copywriting.prompt import PromptStyle, render
+from copywriting.shopper import Shopper
+from serve.answer import build_answer
+from serve.errors import Problem, StageUnavailable, invalid, unavailable
+from serve.messages import CopyAnswer, CopyRequest, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.ranking import Judgement, judge, order
+from serve.templates import Templates
+from serve.trace import Candidate, Trace
+
+Value = TypeVar("Value")
+Judged = TypeVar("Judged", PersuasionScore, SentimentScore, ImageMatch)
+
+TOKENS_PER_CHAR = {"zh": 1.0, "en": 0.5}
+SCORING_RESERVE_S = 0.25
+"""What generation leaves of a deadline to checking, scoring and pairing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The graph as the pipeline sees it. Each call raises StageUnavailable when its node does not answer."""
+
+    find: Callable[[FindQuery], Awaitable[Found]]
+    draft: Callable[[DraftQuery], Awaitable[Drafts]]
+    persuasion: Callable[[Sequence[str]], Awaitable[Sequence[PersuasionScore]]]
+    sentiment: Callable[[Sequence[str]], Awaitable[Sequence[SentimentScore]]]
+    images: Callable[[Sequence[str], Sequence[str]], Awaitable[Sequence[ImageMatch]]]
+
+
+class Pipeline:
+    """Steps 1 to 9 of the design. One instance serves many requests at once and keeps nothing between them."""
+
+    def __init__(
+        self, stages: Stages, templates: Templates, *, prompt_style: PromptStyle, spare_drafts: int, versions: Mapping[str, str]
+    ) -> None:
+        self._stages, self._templates = stages, templates
+        self._prompt_style, self._spare_drafts, self._versions = prompt_style, spare_drafts, dict(versions)
+
+    async def answer(self, request: CopyRequest, request_id: str, now: datetime | None = None) -> CopyAnswer:
+        """Answer one request. Raises Problem for input that can't be answered."""
+        now = now or datetime.now(UTC)
+        trace = Trace(deadline=time.monotonic() + request.deadline_ms / 1000)
+        event_id = uuid4().hex
+        with trace.timed("total"):
+            found = await self._find(request, trace)
+            product = found.products[0][0]
+            brief, facts = self._brief(request, found, product, now)
+            candidates = await self._candidates(request, brief, facts, event_id, trace)
+            judgements = await self._judge(candidates, product, brief, trace)
+            ranking = order([c.copy.text for c in candidates], [j.utility for j in judgements], request.n)
+        return build_answer(
+            request, request_id, event_id, found, brief, [(candidates[i], judgements[i]) for i in ranking], trace, self._versions
+        )
+
+    async def _find(self, request: CopyRequest, trace: Trace) -> Found:
+        """1 and 2: who is asking, and what to write about."""
+        inline = _inline_shopper(request)
+        query = FindQuery(request.shopper_id, inline, request.product_id, request.query, request.locale)
+        with trace.timed("retrieval"):
+            try:
+                found = await self._within(trace, "retrieval", self._stages.find(query))
+            except StageUnavailable as error:
+                raise unavailable(error.stage, error.reason) from error
+        if not found.products:
+            raise invalid(
+                "query" if request.query else "shopper_id",
+                request.query or request.shopper_id,
+                "no product in stock fits",
+                "name a product_id or another query",
+            )
+        return found
+
+    def _brief(self, request: CopyRequest, found: Found, product: Product, now: datetime) -> tuple[Brief, dict[str, Fact]]:
+        """3: facts of the product, and what the writer may know of them."""
+        occasion = occasion_on(day_in(now, found.locale), found.locale) if request.occasion == "auto" else request.occasion
+        facts = facts_of(product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent)
+        turns = tuple(Turn(turn.role, turn.text) for turn in request.conversation)
+        brief = make_brief(
+            product,
+            facts,
+            locale=found.locale,
+            channel=request.channel,
+            tone=request.tone,
+            occasion=occasion,
+            principles=() if request.principles == "auto" else request.principles,
+            max_chars=request.max_chars,
+            intent=intent_of(turns) if request.channel == "chat_reply" else None,
+            interests=found.shopper.interests if found.shopper.personalise else (),
+            conversation=turns,
+            must_include=request.must_include,
+        )
+        return brief, facts
+
+    async def _candidates(
+        self, request: CopyRequest, brief: Brief, facts: Mapping[str, Fact], event_id: str, trace: Trace
+    ) -> list[Candidate]:
+        """4 and 5: drafts from the model, filled and proved; the copybook's where no draft may leave."""
+        n = request.n + (self._spare_drafts if request.n > 1 else 0)
+        query = DraftQuery(render(brief, self._prompt_style), grammar(brief), n, _token_budget(brief), request.seed)
+        with trace.timed("generation"):
+            drafted = await self._or_degrade(trace, "generator", self._stages.draft(query), reserve_s=SCORING_RESERVE_S)
+        trace.drafts = drafted or Drafts(())
+        with trace.timed("check"):
+            candidates = self._checked(trace.drafts.texts, "model", brief, facts, request, trace)
+            if not candidates:
+                seed = request.seed if request.seed is not None else int(event_id[:8], 16)
+                candidates = self._templated(brief, facts, request, seed, trace)
+                if drafted is not None:
+                    trace.degraded.append("generator: no draft passed the check")
+        if not candidates:
+            raise _no_copy(request, brief, trace)
+        return candidates
+
+    def _checked(
+        self, texts: Sequence[str], origin: str, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace
+    ) -> list[Candidate]:
+        kept: dict[str, Candidate] = {}
+        for text in texts:
+            verdict = check(text, brief, facts, request.must_not_include)
+            if isinstance(verdict, Refusal):
+                trace.refused.append(verdict)
+            else:
+                kept.setdefault(verdict.text, Candidate(verdict, origin))
+        return list(kept.values())
+
+    def _templated(self, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, seed: int, trace: Trace) -> list[Candidate]:
+        """The first n pieces of the copybook that pass, best suited first."""
+        passed: list[Candidate] = []
+        for template in self._templates.suitable(brief, seed):
+            passed += self._checked([template], "template", brief, facts, request, trace)
+            if len(passed) == request.n:
+                break
+        return passed
+
+    async def _judge(self, candidates: Sequence[Candidate], product: Product, brief: Brief, trace: Trace) -> list[Judgement]:
+        """6, 7 and 8: scores and images in parallel, then one utility for each candidate."""
+        texts = [candidate.copy.text for candidate in candidates]
+        with trace.timed("scoring"):
+            persuasion, sentiment, images = await asyncio.gather(
+                self._for_each(texts, trace, "persuasion", self._stages.persuasion(texts)),
+                self._for_each(texts, trace, "sentiment", self._stages.sentiment(texts)),
+                self._for_each(texts, trace, "fusion", self._stages.images(texts, product.images)),
+            )
+        for problem in dict.fromkeys(problem for match in images or () for problem in match.problems):
+            trace.degraded.append(f"fusion: {problem}")
+        none = [None] * len(texts)
+        return [
+            judge(p, s, i, brief.tone, brief.intent) for p, s, i in zip(persuasion or none, sentiment or none, images or none, strict=True)
+        ]
+
+    async def _for_each(self, texts: Sequence[str], trace: Trace, stage: str, call: Awaitable[Sequence[Judged]]) -> Sequence[Judged] | None:
+        """One value for each text, or none at all: which score belongs to which text would be a guess."""
+        values = await self._or_degrade(trace, stage, call)
+        if values is not None and (len(values) != len(texts) or not all(value.is_sound() for value in values)):
+            trace.degraded.append(f"{stage}: {len(values)} answers for {len(texts)} texts, or values outside [0, 1]")
+            return None
+        return values
+
+    async def _or_degrade(self, trace: Trace, stage: str, call: Awaitable[Value], reserve_s: float = 0.0) -> Value | None:
+        try:
+            return await self._within(trace, stage, call, reserve_s)
+        except StageUnavailable as error:
+            trace.degraded.append(f"{error.stage}: {error.reason}")
+            return None
+
+    async def _within(self, trace: Trace, stage: str, call: Awaitable[Value], reserve_s: float = 0.0) -> Value:
+        """Wait for a stage until the deadline; its task is cancelled then, which cancels the work behind it."""
+        try:
+            return await asyncio.wait_for(_as_coroutine(call), max(trace.remaining_s() - reserve_s, 0.001))
+        except TimeoutError as error:
+            raise StageUnavailable(stage, "no answer within the deadline") from error
+
+
+async def _as_coroutine(call: Awaitable[Value]) -> Value:
+    return await call
+
+
+def _inline_shopper(request: CopyRequest) -> Shopper | None:
+    described = request.shopper
+    if described is None:
+        return None
+    if not described.consent:
+        return Shopper(None, described.locale)
+    attributes = {key: value for key, value in (("name", described.name), ("city", described.city)) if value}
+    return Shopper(None, described.locale, True, attributes, tuple(described.interests))
+
+
+def _no_copy(request: CopyRequest, brief: Brief, trace: Trace) -> Problem:
+    """Which wish of the request left no copy standing."""
+    reasons = sorted({reason for refusal in trace.refused for reason in refusal.reasons})
+    detail = f"no copy for {brief.channel.name} is left: {reasons[:5]}"
+    if any("must not include" in reason for reason in reasons):
+        return invalid("must_not_include", request.must_not_include, detail, "leave out phrases that the product's own facts contain")
+    if any("characters" in reason for reason in reasons):
+        return invalid("max_chars", brief.max_chars, detail, "raise max_chars, or shorten must_include")
+    return invalid("product_id", request.product_id, detail, "give the product a short plain name, or add pieces to the copybook")
+
+
+def _token_budget(brief: Brief) -> int:
+    return int(brief.max_chars * TOKENS_PER_CHAR[brief.language]) + 24

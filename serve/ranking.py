@@ -1,0 +1,59 @@
+"""From scores to an order: a weighted utility, then diversity so that the second choice is not the first again.
+
+Calibrated response models and choice policies are not here: the first of the order is chosen, with probability 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from serve.messages import ImageMatch, PersuasionScore, SentimentScore
+
+WEIGHTS = {"persuasion": 0.5, "sentiment": 0.3, "image_fit": 0.2}
+DIVERSITY = 0.3
+_SOBER_TONES = ("plain", "expert")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Everything known about one candidate; a stage that did not answer left None."""
+
+    persuasion: PersuasionScore | None
+    sentiment: SentimentScore | None
+    image: ImageMatch | None
+    mood_fit: float | None
+    utility: float
+
+
+def mood_fit(score: SentimentScore, tone: str, intent: str | None) -> float:
+    """How well the mood suits: sober tones and answers to a complaint need only not be negative, others should be positive."""
+    if tone in _SOBER_TONES or intent == "complaint":
+        return 1 - score.negative
+    return score.positive + score.neutral / 2
+
+
+def judge(
+    persuasion: PersuasionScore | None, sentiment: SentimentScore | None, image: ImageMatch | None, tone: str, intent: str | None
+) -> Judgement:
+    """Utility in [0, 1]: the weighted mean of the scores that are there; 0.5 where none is."""
+    fit = mood_fit(sentiment, tone, intent) if sentiment else None
+    scores = {"persuasion": persuasion.persuasive if persuasion else None, "sentiment": fit, "image_fit": image.fit if image else None}
+    present = {name: value for name, value in scores.items() if value is not None}
+    weight = sum(WEIGHTS[name] for name in present)
+    utility = sum(WEIGHTS[name] * value for name, value in present.items()) / weight if present else 0.5
+    return Judgement(persuasion, sentiment, image, fit, utility)
+
+
+def order(texts: Sequence[str], utilities: Sequence[float], n: int) -> list[int]:
+    """Indices of at most n texts, best first, by maximal marginal relevance (Carbonell & Goldstein 1998) over character trigrams."""
+    grams = [{text[i : i + 3] for i in range(max(1, len(text) - 2))} for text in texts]
+    chosen: list[int] = []
+    left = set(range(len(texts)))
+    while left and len(chosen) < n:
+        best = max(sorted(left), key=lambda i: utilities[i] - DIVERSITY * max((_overlap(grams[i], grams[j]) for j in chosen), default=0.0))
+        chosen.append(best)
+        left.remove(best)
+    return chosen
+
+
+def _overlap(one: set[str], other: set[str]) -> float:
+    return len(one & other) / len(one | other)

@@ -1,0 +1,191 @@
+"""Each node of the graph as a Ray Serve deployment: it loads, batches and threads. What it computes is in the module it wraps.
+
+`calls` turns the handles of these deployments into the pipeline's `Stages`: every failure that a node can have arrives as
+`StageUnavailable`, and a caller that stops waiting cancels the work. A node's libraries are imported where it loads, so that a replica
+holds only its own in memory.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+from ray.exceptions import RayActorError, RayTaskError, TaskCancelledError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError
+from ray.serve.handle import DeploymentHandle, DeploymentResponse
+
+from serve.config import ClipSettings, GeneratorSettings, GraphSettings, ScorerSettings
+from serve.errors import Problem, StageUnavailable, unknown
+from serve.messages import DraftQuery, Drafts, FindQuery, Found, ImageMatch
+from serve.pipeline import Stages
+
+DEFAULT_LOCALE = "en-US"
+_GONE = (RayActorError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError, TaskCancelledError)
+
+
+@serve.deployment(name="Retrieval", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.2})
+class RetrievalStage:
+    """Shopper and products from the verified, memory-mapped index."""
+
+    def __init__(self, settings: GraphSettings) -> None:
+        from retrieval.recommend import Recommender
+
+        self._recommender = Recommender(settings.shop, settings.index)
+        self._k = settings.products_per_answer
+
+    def find(self, query: FindQuery) -> Found:
+        """Who is asking and what to write about. Raises Problem (404) for a product that is not in the catalogue."""
+        from retrieval.catalogue import Filters
+        from retrieval.recommend import Ranked
+
+        recommender = self._recommender
+        shopper = query.inline or recommender.shopper(query.shopper_id or "")
+        locale = query.locale or shopper.locale or DEFAULT_LOCALE
+        if query.product_id is not None:
+            if query.product_id not in recommender.catalogue:
+                raise unknown("product_id", query.product_id, "name a product of the catalogue, or leave it out to have one recommended")
+            ranked = [Ranked(recommender.catalogue.product(query.product_id, locale), 1.0, "named in the request")]
+        elif query.query is not None:
+            ranked = recommender.for_query(query.query, locale, self._k, Filters(exclude=shopper.bought))
+        else:
+            ranked = recommender.for_shopper(shopper, locale, self._k)
+        recent = (
+            recommender.catalogue.product(shopper.recent, locale) if shopper.recent and shopper.recent in recommender.catalogue else None
+        )
+        new = query.shopper_id is not None and not recommender.knows(query.shopper_id)
+        return Found(shopper, locale, tuple((r.product, r.score, r.reason) for r in ranked), recent, new)
+
+    def ready(self) -> bool:
+        """Answers once loaded."""
+        return True
+
+
+@serve.deployment(
+    name="Generator", max_ongoing_requests=128, max_queued_requests=256, health_check_timeout_s=60, graceful_shutdown_timeout_s=30,
+    ray_actor_options={"num_cpus": 0.5},
+)  # fmt: skip
+class GeneratorStage:
+    """The vLLM engine, in a process of its own behind this replica."""
+
+    def __init__(self, settings: GeneratorSettings) -> None:
+        from serve.engine import Engine
+
+        self._engine = Engine(settings, ray_metrics=True)
+
+    async def draft(self, query: DraftQuery) -> Drafts:
+        """n drafts with unfilled slots."""
+        return await self._engine.draft(query)
+
+    async def check_health(self) -> None:
+        """Unhealthy once the engine core is gone, so that Serve replaces the replica."""
+        await self._engine.check_health()
+
+    async def ready(self) -> bool:
+        """Answers while the engine runs."""
+        await self._engine.check_health()
+        return True
+
+    def __del__(self) -> None:
+        if hasattr(self, "_engine"):
+            self._engine.shutdown()
+
+
+class ScorerStage:
+    """A scorer with dynamic batching: texts of different requests are scored together. Bound once for each entry of SCORERS."""
+
+    def __init__(self, name: str, settings: ScorerSettings) -> None:
+        from serve.scorers import SCORERS
+
+        self._scorer = SCORERS[name](settings.model, settings.threads)
+        self._score.set_max_batch_size(settings.max_batch_size)
+        self._score.set_batch_wait_timeout_s(settings.batch_wait_s)
+
+    async def score(self, texts: Sequence[str]) -> Sequence[Any]:
+        """(n,) texts → n scores."""
+        return await self._score(list(texts))  # type: ignore[no-any-return]
+
+    @serve.batch(max_batch_size=64, batch_wait_timeout_s=0.002, batch_size_fn=lambda requests: sum(map(len, requests)))
+    async def _score(self, requests: list[list[str]]) -> list[list[Any]]:
+        flat = [text for texts in requests for text in texts]
+        scores = iter(await asyncio.to_thread(self._scorer.score, flat))
+        return [[next(scores) for _ in texts] for texts in requests]
+
+    def ready(self) -> bool:
+        """Answers once loaded."""
+        return True
+
+
+@serve.deployment(name="Fusion", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.2})
+class FusionStage:
+    """CLIP: each piece of copy with the picture of its product that suits it best."""
+
+    def __init__(self, settings: ClipSettings, media_root: str) -> None:
+        import torch
+
+        from multimodal.clip import ClipModel
+        from multimodal.fusion import ImageMatcher
+
+        torch.set_num_threads(settings.threads)
+        self._model = ClipModel(settings.model, "cuda" if torch.cuda.is_available() else "cpu")
+        self._matcher = ImageMatcher(self._model.encode_images, self._model.calibration)
+        self._root = Path(media_root)
+
+    def match(self, texts: Sequence[str], images: Sequence[str]) -> list[ImageMatch]:
+        """(n,) texts and the product's picture paths → n matches."""
+        from multimodal.media import MediaError
+
+        if not images:
+            return [ImageMatch(None, None)] * len(texts)
+        try:
+            fusion = self._matcher.match(self._model.encode_texts(list(texts)), [self._root / image for image in images])
+        except MediaError as error:
+            return [ImageMatch(None, None, (self._from_root(str(error)),))] * len(texts)
+        problems = tuple(map(self._from_root, fusion.unreadable))
+        return [ImageMatch(self._from_root(match.image), match.fit, problems) for match in fusion.fits]
+
+    def _from_root(self, text: str) -> str:
+        """Paths as the catalogue has them: callers learn nothing of this machine's folders."""
+        return text.replace(f"{self._root}/", "")
+
+    def ready(self) -> bool:
+        """Answers once loaded."""
+        return True
+
+
+async def call(stage: str, response: DeploymentResponse) -> Any:
+    """Await a node. What goes wrong there becomes StageUnavailable; a Problem stays one; a caller that stops waiting cancels it."""
+    try:
+        return await response
+    except asyncio.CancelledError:
+        response.cancel()
+        raise
+    except BackPressureError as error:
+        raise StageUnavailable(stage, "too busy") from error
+    except _GONE as error:
+        raise StageUnavailable(stage, f"not running ({type(error).__name__})") from error
+    except RayTaskError as error:
+        if isinstance(error.cause, Problem):
+            raise error.cause from None
+        raise StageUnavailable(stage, f"failed ({type(error.cause).__name__})") from error
+
+
+def calls(
+    retrieval: DeploymentHandle,
+    generator: DeploymentHandle,
+    persuasion: DeploymentHandle,
+    sentiment: DeploymentHandle,
+    fusion: DeploymentHandle,
+) -> Stages:
+    """The pipeline's view of the deployments."""
+
+    def stage(name: str, method: Any) -> Callable[..., Awaitable[Any]]:
+        return lambda *arguments: call(name, method.remote(*arguments))
+
+    return Stages(
+        find=stage("retrieval", retrieval.find),
+        draft=stage("generator", generator.draft),
+        persuasion=stage("persuasion", persuasion.score),
+        sentiment=stage("sentiment", sentiment.score),
+        images=stage("fusion", fusion.match),
+    )

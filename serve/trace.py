@@ -1,0 +1,41 @@
+"""What one request has met on its way: its candidates, the time it took, what it had to do without."""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from copywriting.check import Copy, Refusal
+from serve.messages import Drafts
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Checked copy and where it came from: `model` or `template`."""
+
+    copy: Copy
+    origin: str
+
+
+@dataclass(slots=True)
+class Trace:
+    """What one request has met on its way: time spent in ms, stages missing, drafts used and refused."""
+
+    deadline: float
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    degraded: list[str] = field(default_factory=list)
+    drafts: Drafts = field(default_factory=lambda: Drafts(()))
+    refused: list[Refusal] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, name: str) -> Generator[None, None, None]:
+        """Record how long a step takes, also when it fails."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_ms[name] = round((time.perf_counter() - started) * 1000, 2)
+
+    def remaining_s(self) -> float:
+        """Seconds left until the deadline."""
+        return self.deadline - time.monotonic()

@@ -1,0 +1,131 @@
+import pytest
+
+from copywriting.claims import PATTERNS, fold, ungrounded
+from copywriting.slots import SLOTS
+
+UNGROUNDED = {
+    "zh": {
+        "discount": ["全场半价", "打三折", "一折起", "八点五折", "立减优惠",
+            "买一送一", "买二送一", "便宜了一半", "价格减半", "满三百减五十", "省一百"],
+        "price": ["只要九十九元", "免费送", "全网最低", "十块钱带走"],
+        "number": ["续航二十四小时", "百分之九十的人", "卖了三百件，三成是老客", "每天8小时", "保暖两倍", "三百家店"],
+        "date": ["今晚截止", "最后一天", "限时抢购", "一月三十一日结束", "周日截止"],
+        "stock": ["仅剩几件", "手慢无", "库存告急"],
+        "rating": ["好评如潮", "畅销爆款", "五星推荐"],
+        "gift": ["随单送一条围巾", "附赠围巾"],
+        "certificate": ["获奖之作", "通过权威认证", "专利工艺"],
+        "absolute": ["销量第一", "唯一的选择", "顶级面料", "国家级", "最好的大衣", "稳赚不赔", "永不起球"],
+        "promise": ["包邮到家", "七天无理由退", "终身质保", "次日达"],
+    },
+    "en": {
+        "discount": ["Half price today", "half the price", "Buy one get one", "buy two, get one", "fifty off", "save fifty", "On sale now"],
+        "price": ["yours for free", "only five dollars", "the lowest price", "at no cost"],
+        "number": ["twenty percent off", "5 left", "three times warmer",
+            "two hundred reviews", "thousands of shoppers", "hundreds sold", "only three left"],
+        "date": ["ends tonight", "last chance", "limited time", "until Sunday it is yours", "January the fifth"],
+        "stock": ["selling fast", "almost gone", "only a few left", "while stocks last"],
+        "rating": ["our best-selling coat", "top rated", "five-star comfort", "rave reviews"],
+        "gift": ["a free scarf", "a complimentary scarf"],
+        "certificate": ["award-winning wool", "certified organic", "a patented zip"],
+        "absolute": ["the best coat", "world-class", "guaranteed warmth", "risk-free", "clinically proven", "number one"],
+        "promise": ["free delivery", "next-day delivery", "money-back"],
+    },
+}  # fmt: skip
+LAWFUL = {
+    "zh": [
+        "一件大衣，一个冬天。", "第一次见面就喜欢", "第一口茶", "半天时间",
+        "十分舒服", "一年四季都能穿", "万一下雨", "千里之外", "三三两两的朋友", "五颜六色",
+        "两个人的晚餐", "半杯咖啡", "百搭的颜色", "四季如春", "最近降温了",
+        "最后一班地铁", "最初的样子", "最喜欢的位置", "一家三口", "千万别错过", "送给妈妈",
+        "免去烦恼", "一日三餐", "成年人的一天",
+    ],
+    "en": [
+        "the one coat you reach for", "two friends, one table", "a free afternoon",
+        "feel free to try", "one cup, then another", "the best part of the day",
+        "the best seat by the window", "last winter's coat", "twice round the park",
+        "for the days ahead", "on a Sunday morning", "in March winds",
+        "may your day be calm", "guarded against the wind", "a number of pockets", "your last train home", "free as a bird", "off you go",
+    ],
+}  # fmt: skip
+CLAIMS = [(language, kind, text) for language, kinds in UNGROUNDED.items() for kind, texts in kinds.items() for text in texts]
+PLAIN = [(language, text) for language, texts in LAWFUL.items() for text in texts]
+
+
+@pytest.mark.parametrize(("language", "kind", "text"), CLAIMS)
+def test_a_claim_without_a_fact_is_found(language, kind, text):
+    assert kind in {claim.kind for claim in ungrounded(text, language, ())}
+
+
+@pytest.mark.parametrize(("language", "text"), PLAIN)
+def test_a_lawful_sentence_is_left_alone(language, text):
+    assert ungrounded(text, language, ()) == ()
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "evidence"),
+    [
+        ("zh", "优惠还在", "discount"), ("zh", "限时抢购", "offer.ends"), ("zh", "所剩不多", "stock"), ("zh", "好评如潮", "rating_count"),
+        ("zh", "附赠围巾", "gift"), ("zh", "获奖之作", "certificate"), ("en", "on sale", "saving"), ("en", "last chance", "offer.ends"),
+        ("en", "selling fast", "stock"), ("en", "top rated", "rating_count"),
+        ("en", "a free scarf", "gift"), ("en", "award-winning", "certificate"),
+    ],
+)  # fmt: skip
+def test_evidence_makes_a_claim_pass(language, text, evidence):
+    assert ungrounded(text, language, (evidence,)) == ()
+    (claim, *_) = ungrounded(text, language, set(SLOTS) - set(next(iter(ungrounded(text, language, ()))).needs))
+    assert evidence in claim.needs
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "打三折"),
+        ("zh", "最好的大衣"),
+        ("zh", "买一送一"),
+        ("zh", "包邮"),
+        ("zh", "降价百分之九"),
+        ("en", "half price"),
+        ("en", "the best coat"),
+    ],
+)
+def test_no_fact_proves_a_number_a_promise_or_an_absolute(language, text):
+    assert ungrounded(text, language, SLOTS)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "打８８折"), ("zh", "⑧折"), ("zh", "半\u200b价"), ("zh", "最\ufeff好"),
+        ("zh", "１００％"), ("zh", "只要￥９"), ("zh", "½的价"), ("zh", "五⼗元"),
+        ("en", "ｈａｌｆ ｐｒｉｃｅ"), ("en", "h\u200balf price"), ("en",
+            "ha\u00adlf price"), ("en", "best\u2060-selling"), ("en", "HALF PRICE"), ("en", "²⁰ left"),
+        ("en", "𝟓 left"), ("en", "𝐡𝐚𝐥𝐟 𝐩𝐫𝐢𝐜𝐞"), ("en", "\u0665 left"),
+    ],
+)  # fmt: skip
+def test_disguised_characters_are_seen_through(language, text):
+    assert ungrounded(text, language, ())
+
+
+@pytest.mark.parametrize("text", ["9", "1,284", "50%", "‰", "$", "€", "£", "¥", "￥", "₹", "９", "٣", "①", "㊿"])
+def test_no_digit_and_no_sign_of_money_stands_outside_a_slot(text):
+    assert ungrounded(f"ab {text}", "en", SLOTS)
+
+
+def test_chinese_copy_is_read_for_english_claims_too():
+    assert ungrounded("大衣 half price", "zh", ())
+
+
+def test_a_claim_says_what_it_is_and_what_would_prove_it():
+    (claim,) = ungrounded("It is selling fast", "en", ())
+    assert str(claim) == "ungrounded stock 'selling fast': needs one of ['stock']"
+    assert claim.start == 6
+    (absolute,) = ungrounded("the best coat", "en", ())
+    assert "no fact can prove it" in str(absolute)
+
+
+def test_evidence_is_a_slot_that_exists():
+    assert {slot for pattern in PATTERNS for slot in pattern.evidence} <= SLOTS.keys()
+
+
+def test_folding_gives_plain_characters():
+    assert fold("ｆｕｌｌ\u200b　１２") == "full 12"

@@ -1,0 +1,176 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from copywriting.facts import Pricing, discount_rate, facts_of, is_plain, money, pricing
+from copywriting.product import Offer
+from copywriting.shopper import Shopper
+from tests.fakes import NOW, facts_for, full_product, gift, make_product, percent_off
+
+LIN = Shopper("lin", "zh-CN", True, {"name": "林", "city": "苏州"})
+
+
+def texts(product, **options):
+    return {slot: fact.text for slot, fact in facts_for(product, **options).items()}
+
+
+def test_the_reference_example_in_chinese():
+    said = texts(make_product(offer=percent_off(20)))
+    assert (said["price"], said["list_price"], said["discount"], said["saving"]) == ("¥400", "¥500", "8折", "¥100")
+    assert said["offer.ends"] == "1月31日"
+
+
+def test_the_reference_example_in_english():
+    said = texts(make_product(locale="en-US", offer=percent_off(20)))
+    assert (said["price"], said["list_price"], said["discount"], said["saving"]) == ("$400", "$500", "20% off", "$100")
+    assert said["offer.ends"] == "January 31"
+
+
+def test_a_fact_names_its_row_and_its_version():
+    fact = facts_for(make_product(offer=percent_off(20)))["price"]
+    assert (fact.value, fact.source, fact.version) == ("400.00", "products/coat/zh-CN", 7)
+
+
+def test_cents_are_written_only_where_there_are_any():
+    assert (money(Decimal("59.00"), "USD", "en-US"), money(Decimal("59.90"), "USD", "en-US")) == ("$59", "$59.90")
+    assert money(Decimal("1280"), "CNY", "zh-CN") == "¥1,280"
+    assert money(Decimal("49.5"), "GBP", "en-GB") == "£49.50"
+
+
+@pytest.mark.parametrize("cents", range(1, 10_000, 97))
+def test_a_discount_is_never_overstated(cents: int):
+    price = Pricing(Decimal(cents) / 100, Decimal(100))
+    true_percent = 100 - Decimal(cents) / 100
+    assert Decimal(discount_rate(price, "en").removesuffix("% off")) <= true_percent
+    assert 100 - Decimal(discount_rate(price, "zh").removesuffix("折")) * 10 <= true_percent
+
+
+def test_a_discount_is_rounded_against_the_shop():
+    price = Pricing(Decimal("333.33"), Decimal(500))
+    assert (discount_rate(price, "zh"), discount_rate(price, "en")) == ("6.7折", "33% off")
+
+
+def test_an_advantage_too_small_to_boast_of_is_not_mentioned():
+    said = texts(make_product(offer=percent_off(4)))
+    assert said["price"] == "¥480"
+    assert not {"discount", "saving", "list_price"} & said.keys()
+
+
+def test_a_reference_price_above_the_price_is_an_advantage_without_an_offer():
+    said = texts(make_product(list_price=Decimal(625)))
+    assert (said["discount"], said["list_price"], "offer.ends" in said) == ("8折", "¥625", False)
+
+
+def test_a_reference_price_below_the_price_is_none():
+    assert not {"discount", "saving", "list_price"} & texts(make_product(list_price=Decimal(400))).keys()
+
+
+def test_an_amount_off_never_makes_a_price_negative():
+    offer = Offer("amount_off", Decimal(600), None, NOW - timedelta(1), NOW + timedelta(1))
+    assert pricing(make_product(offer=offer), NOW) == Pricing(Decimal(0), Decimal("500.00"))
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends"), [(NOW + timedelta(seconds=1), NOW + timedelta(days=9)), (NOW - timedelta(days=9), NOW - timedelta(seconds=1))]
+)
+def test_an_offer_that_does_not_run_now_changes_nothing(starts: datetime, ends: datetime):
+    said = texts(make_product(offer=percent_off(20, starts=starts, ends=ends)))
+    assert said["price"] == "¥500"
+    assert not {"discount", "saving", "list_price", "offer.ends", "gift"} & said.keys()
+
+
+def test_an_offer_runs_on_its_first_and_last_instant():
+    assert texts(make_product(offer=percent_off(20, starts=NOW, ends=NOW)))["price"] == "¥400"
+
+
+def test_a_gift_comes_with_its_last_day_and_leaves_the_price_alone():
+    said = texts(make_product(offer=gift("羊毛围巾")))
+    assert (said["gift"], said["price"], said["offer.ends"]) == ("羊毛围巾", "¥500", "1月31日")
+    assert "discount" not in said
+
+
+def test_a_gift_described_in_another_language_is_left_out():
+    facts = facts_of(make_product(offer=gift("羊毛围巾")), locale="en-US", now=NOW)
+    assert "gift" not in facts
+
+
+@pytest.mark.parametrize(("stock", "shown"), [(500, None), (21, None), (20, "20"), (1, "1"), (0, None), (None, None)])
+def test_stock_exists_only_when_few_are_left(stock: int | None, shown: str | None):
+    assert texts(make_product(stock=stock)).get("stock") == shown
+
+
+@pytest.mark.parametrize(("rating", "count", "shown"), [(4.8, 1284, True), (3.9, 1284, False), (4.8, 19, False), (4.8, None, False)])
+def test_a_rating_is_shown_only_when_good_and_by_enough_people(rating: float, count: int | None, shown: bool):
+    facts = facts_for(make_product(rating=rating, rating_count=count))
+    assert ("rating" in facts, "rating_count" in facts) == (shown, shown)
+
+
+def test_a_rating_of_32_bits_keeps_its_decimal():
+    said = texts(make_product(rating=float(np.float32(4.6)), rating_count=1284))
+    assert (said["rating"], said["rating_count"]) == ("4.6分", "1,284")
+
+
+def test_a_rating_is_rounded_down():
+    assert texts(make_product(locale="en-US", rating=4.79, rating_count=50))["rating"] == "4.7 out of 5"
+
+
+def test_phrases_in_another_language_are_left_out_but_names_stay():
+    facts = facts_of(full_product("zh-CN"), locale="en-US", now=NOW)
+    assert {"name", "brand", "price", "discount"} <= facts.keys()
+    assert not {"material", "color", "origin", "feature", "feature_2", "certificate", "gift"} & facts.keys()
+
+
+def test_a_market_of_the_same_language_keeps_the_phrases():
+    assert facts_of(full_product("en-US"), locale="en-GB", now=NOW)["material"].text == "wool"
+
+
+def test_without_a_price_no_price_slot_exists():
+    facts = facts_for(make_product(price=None, currency=None, offer=percent_off(20)))
+    assert not {"price", "list_price", "discount", "saving", "offer.ends", "gift"} & facts.keys()
+    assert facts["name"].text == "云杉羊毛大衣"
+
+
+def test_personal_slots_need_consent():
+    assert texts(make_product(), shopper=LIN)["shopper.name"] == "林"
+    assert facts_for(make_product(), shopper=LIN)["shopper.city"].source == "shoppers/lin"
+    refused = Shopper("lin", "zh-CN", False, LIN.attributes)
+    scarf = make_product("scarf")
+    assert not {"shopper.name", "shopper.city", "recent"} & facts_for(make_product(), shopper=refused, recent=scarf).keys()
+
+
+def test_the_last_purchase_is_mentioned_beside_something_of_its_own_kind_only():
+    scarf = make_product("scarf", name="长围巾")
+    assert texts(make_product(), shopper=LIN, recent=scarf)["recent"] == "长围巾"
+    assert "recent" not in texts(make_product(), shopper=LIN, recent=make_product("tea", vertical="food"))
+    assert "recent" not in texts(make_product(), shopper=LIN, recent=make_product())
+
+
+@pytest.mark.parametrize("name", ["{price}", "a\nb", "<b>Lin</b>", "http://x.y", "L" * 81, "a\u202eb", "a\u2028b"])
+def test_personal_text_that_could_break_the_copy_is_no_slot(name: str):
+    assert not is_plain(name)
+    assert "shopper.name" not in texts(make_product(), shopper=Shopper("lin", "zh-CN", True, {"name": name}))
+
+
+def test_product_text_that_could_break_the_copy_is_no_slot():
+    said = texts(make_product(name="coat {price}", brand="<script>", attributes={"material": "wool\n100%"}))
+    assert not {"name", "brand", "material"} & said.keys()
+
+
+def test_the_last_day_is_the_markets_own():
+    ends = datetime(2026, 1, 31, 16, 30, tzinfo=UTC)  # already February in Shanghai
+    product = make_product(locale="en-US", offer=percent_off(20, ends=ends))
+    days = {locale: facts_of(product, locale=locale, now=NOW)["offer.ends"].text for locale in ("zh-CN", "en-US", "en-GB")}
+    assert days == {"zh-CN": "2月1日", "en-US": "January 31", "en-GB": "31 January"}
+
+
+def test_the_occasion_is_called_by_its_name_in_the_language():
+    assert texts(make_product(), occasion="spring_festival")["occasion"] == "春节"
+    assert texts(make_product(locale="en-US"), occasion="spring_festival")["occasion"] == "Spring Festival"
+    assert "occasion" not in texts(make_product(), occasion="everyday")
+
+
+def test_a_language_that_is_not_written_is_refused():
+    with pytest.raises(ValueError, match=r"'fr-FR'.*zh-CN, en-US or en-GB"):
+        facts_of(make_product(), locale="fr-FR", now=NOW)

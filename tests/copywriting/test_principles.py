@@ -1,0 +1,39 @@
+import pytest
+
+from copywriting.principles import EVIDENCE, PRINCIPLES, supported
+from copywriting.slots import SLOTS
+from tests.fakes import brief_for, facts_for, full_product, gift, make_product, percent_off
+
+
+def principles_of(product, **options):
+    return brief_for(product, facts_for(product), **options).principles
+
+
+def test_without_evidence_only_what_needs_none_is_left():
+    assert supported(()) == ("liking", "commitment", "benefit")
+
+
+@pytest.mark.parametrize(("principle", "slots"), EVIDENCE.items())
+def test_each_piece_of_evidence_is_enough_alone(principle: str, slots: tuple[str, ...]):
+    assert set(slots) <= SLOTS.keys()
+    assert all(principle in supported((slot,)) for slot in slots)
+
+
+def test_scarcity_is_refused_when_stock_is_plentiful():
+    assert "scarcity" not in principles_of(make_product(stock=500))
+    assert "scarcity" in principles_of(make_product(stock=7))
+    assert "scarcity" in principles_of(make_product(stock=500, offer=percent_off(20)))
+
+
+def test_reciprocity_needs_a_real_gift():
+    assert "reciprocity" not in principles_of(make_product(offer=percent_off(20)))
+    assert "reciprocity" in principles_of(make_product(offer=gift("羊毛围巾")))
+
+
+def test_everything_may_be_used_when_everything_can_be_proved():
+    assert principles_of(full_product()) == PRINCIPLES
+
+
+def test_a_wish_narrows_the_choice_but_proves_nothing():
+    product = make_product(stock=500, certificates=())
+    assert principles_of(product, principles=("scarcity", "benefit", "authority")) == ("benefit",)

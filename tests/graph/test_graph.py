@@ -1,0 +1,150 @@
+"""A request through the whole graph: HTTP, FAISS, vLLM under a grammar, rerankers, CLIP; and what happens to bad input and lost nodes."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from benchmarks.answers import faults_of, requests
+from demo.showcase import ask, scenes
+from retrieval import tables
+from serve.launch import Server
+
+pytestmark = pytest.mark.ray
+
+
+def post(graph: Server, body: dict[str, Any], **headers: str) -> httpx.Response:
+    return httpx.post(f"{graph.url}/v1/copy", json={"deadline_ms": 30_000, **body}, headers=headers, timeout=60)
+
+
+def processes(graph: Server, mark: str) -> list[psutil.Process]:
+    found = psutil.Process(graph.pid).children(recursive=True)
+    return [process for process in found if mark in " ".join(process.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def names(sample_shop: Path) -> dict[str, set[str]]:
+    """Every name of every product."""
+    found: dict[str, set[str]] = {}
+    for row in tables.read(sample_shop / "shop", "products").select(["product_id", "name"]).to_pylist():
+        found.setdefault(row["product_id"], set()).add(row["name"])
+    return found
+
+
+def test_six_scenes_are_answered_in_their_language_with_every_stage(graph: Server, sample_shop: Path) -> None:
+    answers = [ask(graph.url, scene.body) for scene in scenes(sample_shop / "shop")]
+    assert [answer["locale"].split("-")[0] for answer in answers] == ["zh", "en", "zh", "en", "en", "zh"]
+    for answer in answers:
+        assert answer["degraded"] == []
+        best = answer["choices"][0]
+        assert best["origin"] == "model"
+        assert best["image"].startswith("media/")
+        assert all(best["scores"][name] is not None for name in ("utility", "persuasion", "sentiment", "image_fit"))
+    personalised = [answer["personalised"] for answer in answers]
+    assert personalised[0] and not personalised[3] and not personalised[4]
+    assert answers[4]["notices"][0]["field"] == "shopper_id"
+
+
+def test_forty_answers_over_all_channels_have_no_fault(graph: Server, sample_shop: Path, names: dict[str, set[str]]) -> None:
+    answers = [ask(graph.url, body) for body in requests(sample_shop / "shop", 40, seed=3)]
+    faults = {a["choices"][0]["text"]: f for a in answers if (f := faults_of(a, names[a["products"][0]["product_id"]]))}
+    assert faults == {}
+    assert sum(answer["choices"][0]["origin"] == "model" for answer in answers) >= 36
+
+
+def test_claims_point_at_the_text_they_prove(graph: Server) -> None:
+    answer = ask(graph.url, {"product_id": "fashion-outerwear-1", "channel": "product_page", "locale": "zh-CN"})
+    for choice in answer["choices"]:
+        spans = [choice["text"][claim["start"] : claim["end"]] for claim in choice["claims"]]
+        assert all(spans)
+        assert any(claim["slot"] == "name" for claim in choice["claims"])
+
+
+def test_choices_are_ranked_different_and_at_most_n(graph: Server) -> None:
+    answer = ask(graph.url, {"product_id": "food-tea-1", "channel": "push", "locale": "zh-CN", "n": 4})
+    texts = [choice["text"] for choice in answer["choices"]]
+    assert 1 < len(texts) <= 4 and len(set(texts)) == len(texts)
+    assert answer["chosen"] == answer["choices"][0]["variant_id"]
+    assert [choice["probability"] for choice in answer["choices"]] == [1.0] + [0.0] * (len(texts) - 1)
+
+
+def test_drafts_are_cached_without_a_seed(graph: Server) -> None:
+    body = {"product_id": "toys-plush-1", "channel": "banner", "locale": "en-GB", "tone": "playful"}
+    first, second = ask(graph.url, body), ask(graph.url, body)
+    assert second["usage"]["cached"] and second["usage"]["output_tokens"] == 0
+    assert {c["text"] for c in first["choices"]} == {c["text"] for c in second["choices"]}
+
+
+def test_answer_without_consent_equals_that_of_anybody(graph: Server, sample_shop: Path) -> None:
+    without = next(s for s in tables.read(sample_shop / "shop", "shoppers").to_pylist() if not s["consent"])
+    body = {"channel": "sms", "locale": "en-US", "seed": 5}
+    refused, nobody = ask(graph.url, {**body, "shopper_id": without["shopper_id"]}), ask(graph.url, body)
+    assert refused["products"] == nobody["products"]
+    assert not refused["personalised"]
+
+
+def test_a_short_deadline_costs_quality_not_the_answer(graph: Server) -> None:
+    started = time.monotonic()
+    response = post(graph, {"product_id": "pet-cat_food-1", "channel": "email", "locale": "en-US", "deadline_ms": 300, "seed": 987})
+    assert response.status_code == 200
+    answer = response.json()
+    assert any(entry.startswith("generator") for entry in answer["degraded"])
+    assert answer["choices"][0]["origin"] == "template"
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"product_id": "no-such", "channel": "sms"}, 404, "product_id"),
+        ({"channel": "fax"}, 422, "channel"),
+        ({"channel": "sms", "locale": "fr-FR"}, 422, "locale"),
+        ({"channel": "sms", "n": 9}, 422, "n"),
+        ({"channel": "sms", "nn": 3}, 422, "nn"),
+        ({"locale": "en-US"}, 422, "channel"),
+        ({"channel": "sms", "query": ""}, 422, "query"),
+        ({"channel": "sms", "shopper": {"consent": True, "age": 3}}, 422, "shopper.age"),
+    ],
+)
+def test_bad_input_names_field_value_and_remedy(graph: Server, body: dict[str, Any], status: int, field: str) -> None:
+    response = post(graph, body)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["request_id"] == response.headers["x-request-id"]
+    (error,) = problem["errors"]
+    assert error["field"] == field and error["remedy"] and "value" in error
+
+
+def test_malformed_and_oversized_bodies_are_refused(graph: Server) -> None:
+    broken = httpx.post(f"{graph.url}/v1/copy", content=b"{", headers={"content-type": "application/json"})
+    assert broken.status_code == 422 and broken.json()["code"] == "invalid_request"
+    large = httpx.post(f"{graph.url}/v1/copy", content=b"x" * (300 << 10), headers={"content-type": "application/json"})
+    assert large.status_code == 413
+
+
+def test_health_metrics_and_openapi_answer(graph: Server) -> None:
+    assert httpx.get(f"{graph.url}/healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{graph.url}/readyz").json()["status"] == "ready"
+    assert "suasion_copy_requests_total" in httpx.get(f"{graph.url}/metrics").text
+    assert "/v1/copy" in httpx.get(f"{graph.url}/openapi.json").json()["paths"]
+    assert post(graph, {"channel": "banner"}, **{"X-Request-ID": "mine-1"}).headers["x-request-id"] == "mine-1"
+    assert httpx.get(f"{graph.url}/nowhere").json()["code"] == "not_found"
+
+
+def test_losing_a_scorer_costs_no_answer(graph: Server) -> None:
+    (victim,) = processes(graph, "ServeReplica:suasion:Persuasion")
+    os.kill(victim.pid, signal.SIGKILL)
+    answers = [post(graph, {"product_id": "home-lighting-1", "channel": "sms", "locale": "en-US", "seed": 70 + i}) for i in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+
+
+def test_only_loopback_is_listened_on_for_http(graph: Server) -> None:
+    port = int(graph.url.rsplit(":", 1)[1])
+    addresses = {c.laddr.ip for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port}
+    assert addresses == {"127.0.0.1"}

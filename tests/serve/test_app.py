@@ -1,0 +1,77 @@
+"""What is refused before a replica starts: settings, artefacts, catalogue, copybook."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from artifacts.card import ArtifactError, write_card
+from retrieval import tables
+from retrieval.build import build_index
+from serve.app import build, preflight
+from serve.config import ROOT, parse
+from tests.fakes import make_shop
+
+
+@pytest.fixture
+def args(tmp_path: Path) -> dict[str, Any]:
+    """Settings of a small shop with an index and four model directories whose cards are right."""
+    shop = make_shop(tmp_path)
+    build_index(shop, tmp_path / "index", quiet=True)
+    models = {}
+    for kind in ("generator", "persuasion", "sentiment", "clip"):
+        directory = tmp_path / kind
+        directory.mkdir()
+        (directory / "config.json").write_text("{}")
+        write_card(directory, kind=kind, name=kind, command=f"python -m train.{kind}", seed=0)
+        models[kind] = {"model": str(directory)}
+    return {"shop": str(shop), "index": str(tmp_path / "index"), **models}
+
+
+def test_versions_of_every_artefact_are_reported(args: dict[str, Any]) -> None:
+    versions = preflight(parse(args))
+    assert set(versions) == {"index", "generator", "persuasion", "sentiment", "clip"}
+
+
+def test_a_model_directory_with_a_wrong_hash_is_refused(args: dict[str, Any]) -> None:
+    changed = Path(args["sentiment"]["model"]) / "config.json"
+    changed.write_text('{"changed": true}')
+    with pytest.raises(ArtifactError, match=r"config\.json.*SHA-256.*python -m train\.sentiment"):
+        build(args)
+
+
+def test_a_directory_of_another_kind_is_refused(args: dict[str, Any]) -> None:
+    args["clip"]["model"] = args["generator"]["model"]
+    with pytest.raises(ArtifactError, match="'generator' directory, 'clip' was expected"):
+        build(args)
+
+
+def test_an_empty_catalogue_is_refused(args: dict[str, Any]) -> None:
+    tables.write(Path(args["shop"]), "products", tables.PRODUCTS.empty_table())
+    with pytest.raises(tables.TableError, match="catalogue is empty; ingest"):
+        build(args)
+
+
+def test_a_missing_table_names_the_command_that_makes_it(args: dict[str, Any]) -> None:
+    tables.path_of(Path(args["shop"]), "products").unlink()
+    with pytest.raises(tables.TableError, match=r"products\.parquet: no such table.*retrieval\.ingest"):
+        build(args)
+
+
+def test_an_unknown_setting_is_refused_by_name(args: dict[str, Any]) -> None:
+    args["generator"]["temprature"] = 0.5
+    with pytest.raises(ValueError, match=r"generator\.temprature: unknown key \(value 0\.5\)"):
+        build(args)
+
+
+def test_the_launcher_says_what_is_wrong_with_a_config(tmp_path: Path, args: dict[str, Any]) -> None:
+    config = yaml.safe_load((ROOT / "serve" / "config" / "laptop.yaml").read_text())
+    config["applications"][0]["args"] = {**args, "shop": None}
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    done = subprocess.run([sys.executable, "-m", "serve.launch", str(path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: args.shop: None")

@@ -1,0 +1,88 @@
+import pytest
+
+from artifacts.card import ArtifactError, write_card
+from copywriting.principles import PRINCIPLES
+from serve.scorers import SCORERS
+from serve.scorers.classifier import MAX_TOKENS, Classifier
+from serve.scorers.persuasion import PersuasionScorer
+from serve.scorers.sentiment import SentimentScorer
+from tests.fakes import make_bert
+
+TEXTS = ["a warm wool coat", "cold broken tea", "茶"]
+MOODS = ("positive", "negative", "neutral")
+
+
+@pytest.fixture(scope="module")
+def persuasion(tmp_path_factory) -> PersuasionScorer:
+    return PersuasionScorer(str(make_bert(tmp_path_factory.mktemp("persuasion"), ("persuasive", *reversed(PRINCIPLES)))))
+
+
+@pytest.fixture(scope="module")
+def sentiment(tmp_path_factory) -> SentimentScorer:
+    return SentimentScorer(str(make_bert(tmp_path_factory.mktemp("sentiment"), MOODS)))
+
+
+def test_persuasion_gives_a_probability_for_itself_and_each_principle(persuasion):
+    scores = persuasion.score(TEXTS)
+    assert len(scores) == 3
+    for score in scores:
+        assert tuple(score.principles) == PRINCIPLES
+        assert all(0 < value < 1 for value in (score.persuasive, *score.principles.values()))
+    assert len({score.persuasive for score in scores}) == 3
+
+
+def test_scores_go_by_label_and_not_by_position(tmp_path):
+    """Two models with the same weights whose labels stand the other way round."""
+    labels = ("persuasive", *PRINCIPLES)
+    one, other = (PersuasionScorer(str(make_bert(tmp_path / name, given))) for name, given in (("one", labels), ("other", labels[::-1])))
+    assert one.score(TEXTS)[0].persuasive == pytest.approx(other.score(TEXTS)[0].principles[PRINCIPLES[-1]])
+
+
+def test_moods_sum_to_one_and_the_likeliest_is_the_label(sentiment):
+    for score in sentiment.score(TEXTS):
+        assert score.negative + score.neutral + score.positive == pytest.approx(1)
+        assert getattr(score, score.label) == max(score.negative, score.neutral, score.positive)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_score_does_not_depend_on_what_else_is_in_the_batch(sentiment, text):
+    assert sentiment.score([text])[0].positive == pytest.approx(
+        dict(zip(TEXTS, sentiment.score(TEXTS), strict=True))[text].positive, abs=1e-5
+    )
+
+
+def test_long_and_empty_texts_are_scored(sentiment):
+    assert len(sentiment.score(["tea " * MAX_TOKENS * 2, ""])) == 2
+
+
+def test_temperature_softens_the_verdict(tmp_path, sentiment):
+    soft = SentimentScorer(str(make_bert(tmp_path, MOODS, temperature=4.0)))
+    sharp_score, soft_score = sentiment.score(TEXTS)[0], soft.score(TEXTS)[0]
+    assert abs(soft_score.positive - 1 / 3) < abs(sharp_score.positive - 1 / 3)
+
+
+def test_a_persuasion_model_that_lacks_labels_is_refused(tmp_path):
+    model = str(make_bert(tmp_path, ("persuasive", "scarcity")))
+    with pytest.raises(ValueError, match=r"persuasion model: .* lacks the labels \['authority', .*train\.persuasion"):
+        PersuasionScorer(model)
+
+
+@pytest.mark.parametrize("labels", [("LABEL_0", "LABEL_1"), ("negative", "positive"), (*MOODS, "mixed")])
+def test_a_sentiment_model_with_other_labels_is_refused(tmp_path, labels):
+    model = str(make_bert(tmp_path, labels))
+    with pytest.raises(ValueError, match=r"sentiment model: .* has the labels .*train\.sentiment"):
+        SentimentScorer(model)
+
+
+def test_a_model_that_does_not_match_its_card_is_refused(tmp_path):
+    model = make_bert(tmp_path / "model", MOODS)
+    write_card(model, kind="sentiment", name="m", command="python -m train.sentiment", seed=0)
+    with pytest.raises(ArtifactError, match="'persuasion' was expected"):
+        Classifier(str(model), "persuasion")
+    (model / "config.json").write_text((model / "config.json").read_text() + " ")
+    with pytest.raises(ArtifactError, match=r"config\.json"):
+        SentimentScorer(str(model))
+
+
+def test_every_scorer_is_in_the_dict():
+    assert {"persuasion": PersuasionScorer, "sentiment": SentimentScorer} == SCORERS

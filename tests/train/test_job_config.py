@@ -1,0 +1,197 @@
+"""Settings of a run, the schedule, shards, what the terminal shows, and the metrics: everything that needs no Ray."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from artifacts.card import ArtifactError
+from train.classifier import ClassifierConfig
+from train.generator import GeneratorConfig, start
+from train.job import launch
+from train.loop import learning_rate_share, shard
+from train.metrics import calibration_error, class_temperature, f1, label_temperature, sigmoid, softmax
+from train.progress import ProgressDisplay
+from train.sentiment import read_rows, split
+from train.settings import ConfigError, TrainConfig, data_hash, load_config, parse_overrides, read_command_line
+
+
+@pytest.fixture
+def config_file(tmp_path, copybook_directory, tokenizer_directory):
+    path = tmp_path / "run.yaml"
+    path.write_text(f"name: tiny\nout: {tmp_path / 'out'}\ncopybook: {copybook_directory}\ntokenizer: {tokenizer_directory}\nepochs: 2\n")
+    return path
+
+
+def test_overrides_win_over_the_file(config_file):
+    config = load_config(GeneratorConfig, config_file, parse_overrides(["epochs=0.5", "verticals=[food]"]))
+    assert (config.epochs, config.verticals, config.name) == (0.5, ("food",), "tiny")
+    assert config.copybook.is_absolute()
+
+
+def test_an_unknown_key_is_refused_with_its_value_and_the_nearest_name(config_file):
+    with pytest.raises(ConfigError, match=r"learning_rte = 0.1.*unknown key.*'learning_rate'"):
+        load_config(GeneratorConfig, config_file, {"learning_rte": "0.1"})
+
+
+def test_a_bad_value_names_key_value_and_remedy(config_file):
+    with pytest.raises(ConfigError, match=r"workers = '0'.*greater than or equal to 1.*--set workers="):
+        load_config(GeneratorConfig, config_file, {"workers": "0"})
+
+
+def test_missing_data_is_refused_before_anything_starts(config_file):
+    with pytest.raises(ConfigError, match=r"copybook = 'no/such/place'.*no such file.*--set copybook="):
+        load_config(GeneratorConfig, config_file, {"copybook": "no/such/place"})
+
+
+def test_a_missing_key_is_named(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("name: tiny\n")
+    with pytest.raises(ConfigError, match=r"out: is required.*--set out="):
+        load_config(TrainConfig, path)
+
+
+@pytest.mark.parametrize("kind", [GeneratorConfig, ClassifierConfig])
+def test_a_base_that_is_no_model_directory_is_refused(config_file, tmp_path, kind):
+    config_file.write_text(f"name: tiny\nout: out\n{'copybook: ' + str(tmp_path) if kind is GeneratorConfig else ''}\n")
+    with pytest.raises(ConfigError, match=r"base = .*no config.json.*save_pretrained"):
+        load_config(kind, config_file, {"base": str(tmp_path)})
+    with pytest.raises(ConfigError, match="neither base nor tokenizer"):
+        load_config(kind, config_file)
+
+
+def test_a_changed_tokenizer_is_refused(config_file, tokenizer_directory, tmp_path):
+    config = load_config(GeneratorConfig, config_file, {"tokenizer": str(tokenizer_directory.parent)})
+    with pytest.raises(ArtifactError, match="not complete"):
+        start(config)
+
+
+def test_command_line_options_become_overrides(config_file, tmp_path):
+    argv = ["--config", str(config_file), "--set", "seed=9", "--out", str(tmp_path / "other"), "--resume", "tiny-1"]
+    config, resume = read_command_line(GeneratorConfig, config_file, argv)
+    assert (config.seed, config.out.name, resume) == (9, "other", "tiny-1")
+
+
+def test_a_pair_without_an_equals_sign_and_a_missing_config_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"--set 'epochs'.*key=value"):
+        parse_overrides(["epochs"])
+    with pytest.raises(ConfigError, match=r"no such file; pass --config"):
+        load_config(TrainConfig, tmp_path / "none.yaml")
+
+
+def test_resuming_a_run_that_does_not_exist_is_refused(config_file, tmp_path):
+    config = load_config(GeneratorConfig, config_file, {"storage": str(tmp_path)})
+    with pytest.raises(ConfigError, match=r"--resume 'gone': no such run"):
+        launch(start, config, kind="generator", data=[], resume="gone")
+
+
+def test_more_workers_than_this_machine_has_are_refused(config_file, tmp_path, monkeypatch):
+    import ray
+
+    if ray.is_initialized():
+        pytest.skip("this process has joined a cluster; its limit is tested in test_training.py")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    config = load_config(GeneratorConfig, config_file, {"workers": "4000", "storage": str(tmp_path)})
+    with pytest.raises(ConfigError, match=r"workers = 4000.*lower"):
+        launch(start, config, kind="generator", data=[])
+
+
+def test_data_hash_follows_the_contents(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("one")
+    before = data_hash([data])
+    assert data_hash([data]) == before
+    (data / "a.txt").write_text("two")
+    assert data_hash([data]) != before
+
+
+def test_the_learning_rate_rises_then_falls_to_five_percent():
+    shares = [learning_rate_share(done, 0.1) for done in np.linspace(0, 1, 101)]
+    assert shares[0] == 0
+    assert shares[10] == pytest.approx(1)
+    assert shares[100] == pytest.approx(0.05)
+    assert shares[10:] == sorted(shares[10:], reverse=True)
+
+
+def test_ranks_share_an_epoch_equally_and_nothing_twice():
+    batches = [shard(103, 8, seed=1, epoch=2, rank=rank, world=3, lengths=list(range(103))) for rank in range(3)]
+    assert [len(own) for own in batches] == [4, 4, 4]
+    seen = [number for own in batches for batch in own for number in batch]
+    assert len(seen) == len(set(seen)) == 96
+    assert batches[0] == shard(103, 8, seed=1, epoch=2, rank=0, world=3, lengths=list(range(103)))
+    assert batches[0] != shard(103, 8, seed=1, epoch=3, rank=0, world=3, lengths=list(range(103)))
+
+
+def test_data_smaller_than_a_batch_is_repeated_to_fill_it():
+    assert [len(batch) for batch in shard(3, 8, seed=0, epoch=0, rank=1, world=2)] == [8]
+
+
+def test_progress_prints_phases_and_keeps_reports(tmp_path):
+    stream = io.StringIO()
+    with ProgressDisplay("run-1", tmp_path / "run-1" / "metrics.jsonl", stream) as display:
+        display.show({"phase": "starting Ray"})
+        display.show({"done": 1.0, "step": 7, "loss": 1.25, "tokens_per_s": 1234.0})
+    assert "starting Ray" in stream.getvalue()
+    assert "step 7 · loss 1.250 · tokens_per_s 1,234" in stream.getvalue()
+    assert json.loads((tmp_path / "run-1" / "metrics.jsonl").read_text()) == {"done": 1.0, "step": 7, "loss": 1.25, "tokens_per_s": 1234.0}
+
+
+def test_calibration_error_is_zero_when_confidence_is_right_and_large_when_not():
+    confidence = np.full(100, 0.75)
+    right = np.arange(100) < 75
+    assert calibration_error(confidence, right) == pytest.approx(0, abs=1e-9)
+    assert calibration_error(np.full(100, 0.99), right) == pytest.approx(0.24, abs=1e-9)
+
+
+def test_temperature_tames_an_overconfident_model():
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(4000, 3))
+    labels = np.array([random.choice(3, p=row) for row in softmax(logits)])
+    assert class_temperature(logits * 4, labels) == pytest.approx(4, rel=0.15)
+    binary = (random.random((4000, 2)) < sigmoid(logits[:, :2])).astype(float)
+    binary[:100] = -1
+    assert label_temperature(logits[:, :2] * 3, binary) == pytest.approx(3, rel=0.2)
+
+
+def test_f1_of_half_right():
+    assert f1(np.array([True, True, False]), np.array([True, False, True])) == 0.5
+    assert f1(np.array([False]), np.array([False])) == 0.0
+
+
+def test_sentiment_reads_labelled_lines_and_a_shop_s_reviews(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lines = tmp_path / "data.jsonl"
+    rows = [{"locale": "en-US", "text": f"text {i}", "label": ("negative", "neutral", "positive")[i % 3]} for i in range(12)]
+    lines.write_text("\n".join(map(json.dumps, rows)))
+    assert ("text 2", 2, False) in read_rows(lines)
+    events = [{"kind": "review", "value": float(i % 5 + 1), "text": f"好 {i}"} for i in range(20)] + [
+        {"kind": "view", "value": None, "text": None}
+    ]
+    pq.write_table(pa.Table.from_pylist(events), tmp_path / "events.parquet")
+    found = read_rows(tmp_path / "events.parquet")
+    labels = {text: label for text, label, _ in found}
+    assert [labels[f"好 {i}"] for i in range(5)] == [0, 0, 1, 2, 2]
+    training, held_out = split(found, 0.2, 1)
+    assert (len(training), len(held_out)) == (16, 4)
+
+
+def test_rows_that_say_they_are_held_out_are_the_ones_held_out():
+    rows = [("a", 0, True), ("b", 1, False), ("c", 2, True)]
+    assert split(rows, 0.1, 1) == ([rows[1]], [rows[0], rows[2]])
+
+
+def test_sentiment_data_that_can_t_be_used_is_named(tmp_path):
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"text": "a"}')
+    with pytest.raises(ConfigError, match=r"lacks column\(s\) \['label', 'locale'\]"):
+        read_rows(path)
+    path.write_text('{"locale": "en", "text": "a", "label": "great"}')
+    with pytest.raises(ConfigError, match=r"label 'great'; use"):
+        read_rows(path)
+    path.write_text('{"locale": "en", "text": "a", "label": "neutral"}')
+    with pytest.raises(ConfigError, match="at least ten"):
+        read_rows(path)

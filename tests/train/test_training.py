@@ -1,0 +1,102 @@
+"""Real runs on a real Ray cluster, in miniature."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that workers import by name
+
+from train_fakes import LineConfig, line
+
+from artifacts.card import verify
+from train import generator, persuasion
+from train.generator import GeneratorConfig
+from train.job import TrainingError, launch
+from train.persuasion import LABELS, PersuasionConfig
+
+pytestmark = pytest.mark.ray
+TINY = {"workers": 2, "threads_per_worker": 1, "batch_size": 4, "report_every_s": 0.01, "checkpoint_every_s": 0.01, "max_failures": 0}
+
+
+def reports(storage: Path, run: object) -> list[dict[str, float]]:
+    """The lines of a run's metrics file."""
+    return [json.loads(text) for text in (storage / str(run) / "metrics.jsonl").read_text().splitlines()]
+
+
+def line_config(directory: Path, **settings: object) -> LineConfig:
+    return LineConfig(name="line", out=directory / "out", storage=str(directory), **{**TINY, "learning_rate": 0.05, **settings})
+
+
+@pytest.fixture(scope="module")
+def generator_config(tmp_path_factory, copybook_directory, tokenizer_directory) -> GeneratorConfig:
+    directory = tmp_path_factory.mktemp("runs")
+    sizes = {"hidden_size": 32, "layers": 1, "heads": 2, "kv_heads": 1, "intermediate_size": 32, "max_position": 128}
+    paths = {"out": directory / "model", "storage": str(directory), "copybook": copybook_directory, "tokenizer": tokenizer_directory}
+    return GeneratorConfig(name="tiny", epochs=3, held_out=0.1, **TINY, **sizes, **paths)
+
+
+@pytest.fixture(scope="module")
+def generator_card(ray_cluster, generator_config):
+    return launch(generator.loop, generator_config, kind="generator", data=[generator_config.copybook])
+
+
+def test_a_run_leaves_a_verified_model_and_its_metrics(generator_card, generator_config):
+    assert verify(generator_config.out, "generator") == generator_card
+    assert {"validation_loss", "new_brief_loss", "before_validation_loss"} <= generator_card.metrics.keys()
+    assert len(generator_card.data_hash) == 64
+    found = reports(Path(generator_config.storage), generator_card.config["run"])
+    assert found[-1]["done"] == 1.0
+    assert found[-1]["step"] == generator_card.metrics["step"] == 3
+    assert AutoModelForCausalLM.from_pretrained(generator_config.out).config.vocab_size == len(
+        AutoTokenizer.from_pretrained(generator_config.out)
+    )
+
+
+def test_resume_passes_over_a_damaged_checkpoint_and_goes_on_from_the_one_before(generator_card, generator_config):
+    run = Path(generator_config.storage) / generator_card.config["run"]
+    checkpoints = sorted(path for path in run.glob("checkpoint_*") if path.is_dir())
+    assert len(checkpoints) == 2
+    (checkpoints[-1] / "state.pt").write_bytes(b"cut short")
+    longer = generator_config.model_copy(update={"epochs": 5.0})
+    card = launch(generator.loop, longer, kind="generator", data=[longer.copybook], resume=run.name)
+    steps = [report["step"] for report in reports(run.parent, run.name)]
+    assert steps == [1, 2, 3, 3, 4, 5, 5]  # the first run's steps and end, then on from the checkpoint after step 3, and the end
+    assert card.metrics["before_validation_loss"] == generator_card.metrics["before_validation_loss"]
+    assert card.version != generator_card.version
+
+
+def test_a_worker_that_dies_is_replaced_and_goes_on_from_its_checkpoint(ray_cluster, tmp_path):
+    config = line_config(tmp_path, epochs=4, batch_size=16, workers=1, max_failures=1, dies_once_at=tmp_path / "died")
+    card = launch(line, config, kind="line", data=[])
+    assert (tmp_path / "died").exists()
+    steps = [report["step"] for report in reports(tmp_path, card.config["run"])]
+    assert steps.count(1) == 1  # it did not start again
+    assert steps[-1] == 16
+    assert card.metrics["error"] < card.metrics["before_error"]
+
+
+def test_workers_that_can_t_be_placed_are_an_error_not_a_wait(ray_cluster, tmp_path):
+    with pytest.raises(TrainingError, match=r"workers = 40.*ask for less"):
+        launch(line, line_config(tmp_path, workers=40, start_timeout_s=3), kind="line", data=[])
+
+
+def test_a_failing_loop_names_the_run_and_how_to_go_on(ray_cluster, generator_config):
+    config = generator_config.model_copy(update={"verticals": ("toys",), "workers": 1})
+    with pytest.raises(TrainingError, match=r"(?s)verticals = \['toys'\].*--resume"):
+        launch(generator.loop, config, kind="generator", data=[])
+
+
+def test_the_persuasion_scorer_has_nine_labels_and_a_temperature(ray_cluster, tmp_path, copybook_directory, tokenizer_directory):
+    sizes = {"hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 16, "held_out": 0.3}
+    paths = {"out": tmp_path / "out", "storage": str(tmp_path), "copybook": copybook_directory, "tokenizer": tokenizer_directory}
+    config = PersuasionConfig(name="tiny", epochs=2, **{**TINY, "workers": 1}, **sizes, **paths)
+    card = launch(persuasion.loop, config, kind="persuasion", data=[copybook_directory])
+    model = AutoModelForSequenceClassification.from_pretrained(config.out)
+    assert tuple(model.config.id2label[number] for number in range(9)) == LABELS
+    assert model.config.calibration_temperature > 0
+    assert model.dtype.itemsize == 4
+    assert {"f1_scarcity", "accuracy_persuasive", "calibration_error"} <= card.metrics.keys()
+    assert AutoTokenizer.from_pretrained(config.out)("hello")["input_ids"][0] == 1  # <|bos|> first

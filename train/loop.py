@@ -1,0 +1,254 @@
+"""The training loop that every run shares: seeds, shards, learning rate, checkpoints, reports. What is trained is the caller's `Recipe`.
+
+Data-parallel by DDP. Every rank takes the same number of steps; rank 0's clock decides for all when to save and when to stop. A
+run that goes on from a checkpoint sees the batches that it would have seen.
+"""
+
+import math
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed
+from torch import Tensor, nn
+
+from artifacts.card import ArtifactError, verify, write_card
+from train import job
+from train.publish import MODEL
+from train.settings import TrainConfig
+
+Batch = Mapping[str, Tensor]
+_STATE = "state.pt"
+_BUCKET = 16  # batches that are sorted by length together: little padding, still well mixed
+_FLOOR = 0.05  # the learning rate ends at this share of its peak
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What `fit` needs to know of a model: its data, its loss, how it is judged and how it is written."""
+
+    count: int
+    """Number of training examples."""
+    batch: Callable[[Sequence[int], int], Batch]
+    """(example numbers, epoch) → tensors, first dimension the batch. Must depend on nothing else, so that a run can be resumed."""
+    loss: Callable[[nn.Module, Batch], Tensor]
+    """(model, batch) → scalar. The model may be wrapped by DDP: call it, don't reach into it."""
+    evaluate: Callable[[nn.Module], dict[str, float]]
+    """Metrics on held-out data, on rank 0 with the bare model in eval mode and without gradients."""
+    export: Callable[[nn.Module, Path], None]
+    """Write the model directory (no card)."""
+    lengths: Sequence[int] = ()
+    """Length of each example, where batches should hold examples of similar length."""
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch. Call it before the model is made."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def learning_rate_share(done: float, warmup: float) -> float:
+    """Linear rise over `warmup`, then half a cosine down to 5 %. `done` and `warmup` are shares of the run, 0 to 1."""
+    if done < warmup:
+        return done / warmup
+    return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / (1 - warmup))))
+
+
+def shard(count: int, batch_size: int, *, seed: int, epoch: int, rank: int, world: int, lengths: Sequence[int] = ()) -> list[list[int]]:
+    """This rank's batches of one epoch as example numbers; every rank gets equally many. Data smaller than one round of batches is
+    repeated to fill it."""
+    order = np.random.default_rng((seed, epoch)).permutation(count).tolist()
+    block = batch_size * world
+    while len(order) < block:
+        order += order
+    if lengths:
+        order = [
+            i
+            for start in range(0, len(order), block * _BUCKET)
+            for i in sorted(order[start : start + block * _BUCKET], key=lengths.__getitem__)
+        ]
+    rounds = [order[start : start + block] for start in range(0, len(order) - block + 1, block)]
+    random.Random(f"{seed}/{epoch}").shuffle(rounds)
+    return [batch[rank::world] for batch in rounds]
+
+
+@dataclass(slots=True)
+class _State:
+    """Where a run stands; `model` and `optimizer` aside, this is all that a checkpoint holds."""
+
+    step: int = 0
+    seconds: float = 0.0
+    before: dict[str, float] = field(default_factory=dict)
+
+
+def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
+    """Train until the epochs or the seconds are over, then save a last checkpoint with the exported model. Call on every rank."""
+    torch.set_num_threads(config.threads_per_worker)
+    device = job.device()
+    optimizer = _optimizer(model.to(device), config)
+    seed_everything(config.seed + job.rank())  # dropout differs by rank; a restored run goes on with its own random state
+    state = _restore(model, optimizer, device)
+    wrapped = job.distributed(model)
+    if not state.before:
+        job.tell({"phase": "measuring before training"})
+        state.before = {f"before_{key}": value for key, value in _evaluate(model, recipe).items()}
+    steps_per_epoch = len(shard(recipe.count, config.batch_size, seed=0, epoch=0, rank=0, world=job.world_size()))
+    job.tell({"phase": f"training on {recipe.count} examples" + (f" from step {state.step}" if state.step else "")})
+    clock = _Clock(config, steps_per_epoch, state)
+    for batch in _batches(config, recipe, steps_per_epoch, state.step):
+        done, save_now = clock.agree(device)
+        if done >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * learning_rate_share(done, config.warmup)
+        loss, tokens = _step(wrapped, optimizer, {key: value.to(device) for key, value in batch.items()}, recipe, config)
+        clock.report(loss, tokens, optimizer.param_groups[0]["lr"])
+        if save_now:
+            _save(model, optimizer, state, _evaluate(model, recipe))
+    job.tell({"phase": "measuring and saving"})
+    metrics = _evaluate(model, recipe) | state.before
+    _save(model, optimizer, state, metrics, recipe.export)
+    job.tell({"done": 1.0, "step": state.step, "loss": clock.loss, **metrics})
+
+
+def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW; vectors (norms, biases) and embeddings are not decayed."""
+    decayed = [p for name, p in model.named_parameters() if p.requires_grad and p.ndim > 1 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.requires_grad and not (p.ndim > 1 and "embed" not in name)]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+
+
+def _batches(config: TrainConfig, recipe: Recipe, steps_per_epoch: int, start: int) -> Iterator[Batch]:
+    """This rank's batches from step `start` on, without end; the clock stops the run."""
+    step = start
+    while True:
+        epoch = step // steps_per_epoch
+        own = shard(
+            recipe.count, config.batch_size, seed=config.seed, epoch=epoch, rank=job.rank(), world=job.world_size(), lengths=recipe.lengths
+        )
+        for indices in own[step % steps_per_epoch :]:
+            yield recipe.batch(indices, epoch)
+            step += 1
+
+
+def _step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, recipe: Recipe, config: TrainConfig) -> tuple[float, int]:
+    """One update. Returns (loss, tokens or examples seen)."""
+    model.train()
+    first = next(iter(batch.values()))
+    with torch.autocast(first.device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
+        loss = recipe.loss(model, batch)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+    optimizer.step()
+    return loss.item(), batch["input_ids"].numel() if "input_ids" in batch else len(first)
+
+
+class _Clock:
+    """How far the run is, the same on every rank: rank 0 says, the others follow."""
+
+    def __init__(self, config: TrainConfig, steps_per_epoch: int, state: _State) -> None:
+        self._config = config
+        self._total = max(1, math.ceil(steps_per_epoch * config.epochs))
+        self._state = state
+        self._began = time.monotonic() - state.seconds
+        self._saved = self._reported = time.monotonic()
+        self._tokens = 0
+        self._losses: list[float] = []
+        self._done = 0.0
+        self.loss = math.nan
+
+    def agree(self, device: torch.device) -> tuple[float, bool]:
+        """(share of the run that is done, whether to save after this step)."""
+        now = time.monotonic()
+        self._state.seconds = now - self._began
+        by_time = self._state.seconds / self._config.max_seconds if self._config.max_seconds else 0.0
+        done = max(self._state.step / self._total, by_time)
+        flags = torch.tensor([done, float(now - self._saved >= self._config.checkpoint_every_s)], device=device, dtype=torch.float32)
+        if torch.distributed.is_initialized() and job.world_size() > 1:
+            torch.distributed.broadcast(flags, src=0)
+        if flags[1] > 0:
+            self._saved = now
+        self._done = float(flags[0])
+        return self._done, bool(flags[1] > 0)
+
+    def report(self, loss: float, tokens: int, rate: float) -> None:
+        """Count a step; now and then tell the driver. Raises ValueError where the loss is no longer a number."""
+        if not math.isfinite(loss):
+            raise ValueError(f"loss = {loss} at step {self._state.step}; lower learning_rate = {self._config.learning_rate:g} or clip_norm")
+        self._state.step += 1
+        self._tokens += tokens
+        self._losses.append(loss)
+        elapsed = time.monotonic() - self._reported
+        if elapsed < self._config.report_every_s and self._state.step > 1:
+            return
+        self.loss = sum(self._losses) / len(self._losses)
+        speed = self._tokens * job.world_size() / max(elapsed, 1e-6)
+        job.tell(
+            {"done": round(self._done, 4), "step": self._state.step, "loss": self.loss, "tokens_per_s": round(speed), "learning_rate": rate}
+        )
+        self._tokens, self._losses, self._reported = 0, [], time.monotonic()
+
+
+def _evaluate(model: nn.Module, recipe: Recipe) -> dict[str, float]:
+    """On rank 0, which alone reports; the other ranks wait for it when they next save."""
+    if job.rank() != 0:
+        return {}
+    model.eval()
+    with torch.no_grad():
+        return recipe.evaluate(model)
+
+
+def _save(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: _State,
+    metrics: Mapping[str, float],
+    export: Callable[[nn.Module, Path], None] | None = None,
+) -> None:
+    """One checkpoint: weights, optimizer, position, every rank's random state; with `export`, the model directory as well."""
+    generators = _gather(torch.get_rng_state())
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = Path(temporary)
+        if job.rank() == 0:
+            held = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": generators}
+            position = {"step": state.step, "seconds": state.seconds, "before": state.before}
+            torch.save(held | position, directory / _STATE)
+            if export:
+                export(model.eval(), directory / MODEL)
+            write_card(directory, kind="checkpoint", name="checkpoint", command="", seed=None, metrics=dict(metrics))
+        job.save({"step": float(state.step), **metrics}, directory)
+
+
+def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> _State:
+    """Go on from the newest checkpoint whose hashes are right; one that a crash cut short is passed over, and said so."""
+    for directory in job.saved():
+        try:
+            verify(directory, "checkpoint")
+        except ArtifactError as error:
+            job.tell({"phase": f"passing over a damaged checkpoint: {error}"})
+            continue
+        held = torch.load(directory / _STATE, map_location=device, weights_only=True)
+        model.load_state_dict(held["model"])
+        optimizer.load_state_dict(held["optimizer"])
+        if job.rank() < len(held["random"]):
+            torch.set_rng_state(held["random"][job.rank()].cpu())
+        return _State(held["step"], held["seconds"], held["before"])
+    return _State()
+
+
+def _gather(value: Any) -> list[Any]:
+    """Every rank's value, on every rank."""
+    if job.world_size() == 1:
+        return [value]
+    gathered: list[Any] = [None] * job.world_size()
+    torch.distributed.all_gather_object(gathered, value)
+    return gathered

@@ -1,0 +1,129 @@
+"""Train the sentiment scorer: negative, neutral or positive, in Chinese and English.
+
+    python -m train.sentiment [--config train/configs/sentiment.yaml] [--base DIR] [--out DIR] [--set key=value] [--resume RUN]
+
+Data: a parquet or JSONL file with columns locale, text, label and perhaps held_out; or a shop's events table, whose reviews give text
+and stars (1 and 2 are negative, 3 neutral, 4 and 5 positive). Model: a small ModernBERT from scratch, or the one in `base`. Loss:
+cross-entropy. Held out: the rows that say so, else a seeded share of distinct texts.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.json
+import pyarrow.parquet as pq
+import torch
+from torch import nn
+
+from train import classifier
+from train.classifier import ClassifierConfig, logits_of
+from train.job import launch, run_command
+from train.loop import Batch, Recipe, fit, seed_everything
+from train.metrics import calibration_error, class_temperature, f1, softmax
+from train.settings import ConfigError, InputPath, read_command_line
+
+KIND = "sentiment"
+LABELS = ("negative", "neutral", "positive")
+
+
+class SentimentConfig(ClassifierConfig):
+    """What the sentiment scorer needs besides the settings of every scorer."""
+
+    data: InputPath
+
+
+Row = tuple[str, int, bool]
+"""(text, number of its label, held out)."""
+
+
+def loop(config: SentimentConfig) -> None:
+    """One worker's part of the run: what is trained on what."""
+    seed_everything(config.seed)
+    tokenizer, model = classifier.start(config, KIND, LABELS, "single_label_classification")
+    training, held_out = split(read_rows(config.data), config.held_out, config.seed)
+
+    def batch(numbers: Sequence[int], epoch: int) -> Batch:
+        chosen = [training[number] for number in numbers]
+        labels = torch.tensor([label for _, label, _ in chosen])
+        texts = classifier.encode([text for text, _, _ in chosen], tokenizer, config.max_tokens)
+        return classifier.hide_words(texts, config.word_dropout, f"{config.seed}/{epoch}/{numbers[0]}") | {"labels": labels}
+
+    judge = partial(judged, rows=held_out, tokenizer=tokenizer, max_tokens=config.max_tokens)
+    recipe = Recipe(
+        count=len(training),
+        batch=batch,
+        loss=lambda model, batch: model(**batch).loss,
+        evaluate=judge,
+        export=lambda model, directory: classifier.export(model, directory, tokenizer, judge(model)["temperature"]),
+        lengths=[len(text) for text, _, _ in training],
+    )
+    fit(config, model, recipe)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Distinct texts with their labels. Raises ConfigError for a table that has neither form."""
+    table = pyarrow.json.read_json(path) if path.suffix in {".jsonl", ".json"} else pq.read_table(path)
+    rows = _reviews(table) if {"kind", "value", "text"} <= set(table.column_names) else _labelled(table, path)
+    distinct = list({row[0]: row for row in sorted(rows)}.values())
+    if len(distinct) < 10:
+        raise ConfigError(f"data = {str(path)!r}: has {len(distinct)} labelled texts; give at least ten, better a thousand")
+    return distinct
+
+
+def _labelled(table: pa.Table, path: Path) -> list[Row]:
+    if missing := {"locale", "text", "label"} - set(table.column_names):
+        raise ConfigError(f"data = {str(path)!r}: lacks column(s) {sorted(missing)}; give locale, text, label, or a shop's events table")
+    rows: list[Mapping[str, Any]] = table.to_pylist()
+    if unknown := {row["label"] for row in rows} - set(LABELS):
+        raise ConfigError(f"data = {str(path)!r}: label {sorted(map(str, unknown))[0]!r}; use {LABELS}")
+    return [(row["text"], LABELS.index(row["label"]), bool(row.get("held_out"))) for row in rows if row["text"]]
+
+
+def _reviews(events: pa.Table) -> list[Row]:
+    rows: list[Mapping[str, Any]] = events.select(["kind", "value", "text"]).to_pylist()
+    reviews = [row for row in rows if row["kind"] == "review" and row["text"] and row["value"] is not None]
+    return [(row["text"], int(np.digitize(row["value"], (2.5, 3.5))), False) for row in reviews]
+
+
+def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
+    """(training, held out): as the rows say, or by a seeded draw where none says so."""
+    if any(held for _, _, held in rows):
+        return [row for row in rows if not row[2]], [row for row in rows if row[2]]
+    order = list(rows)
+    Random(seed).shuffle(order)
+    held = max(4, round(len(order) * share))
+    return order[held:], order[:held]
+
+
+def judged(model: nn.Module, *, rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> dict[str, float]:
+    """Held-out accuracy, macro F1, log loss; the temperature from one half of the texts and the calibration error on the other."""
+    logits = logits_of(model, [text for text, _, _ in rows], tokenizer, max_tokens)
+    labels = np.array([label for _, label, _ in rows])
+    best = logits.argmax(axis=1)
+    temperature = class_temperature(logits[::2], labels[::2])
+    chances = softmax(logits[1::2] / temperature)
+    return {
+        "accuracy": float((best == labels).mean()),
+        "macro_f1": float(np.mean([f1(best == number, labels == number) for number in range(len(LABELS)) if (labels == number).any()])),
+        "validation_loss": float(-np.log(softmax(logits)[np.arange(len(labels)), labels] + 1e-12).mean()),
+        "calibration_error": calibration_error(chances.max(axis=1), chances.argmax(axis=1) == labels[1::2]),
+        "temperature": temperature,
+    }
+
+
+def main() -> None:
+    """The command line."""
+    config, resume = read_command_line(SentimentConfig, Path("train/configs/sentiment.yaml"))
+    data = [config.data, *(path for path in (config.tokenizer, config.base) if path)]
+    read_rows(config.data)  # a table that can't be used is refused before Ray starts
+    card = launch(loop, config, kind=KIND, data=data, resume=resume)
+    print({key: round(value, 4) for key, value in card.metrics.items()})
+
+
+if __name__ == "__main__":
+    run_command(main)
