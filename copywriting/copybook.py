@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
+from copywriting.brief import Brief
 from copywriting.channels import CHANNELS, Language
 from copywriting.principles import EVIDENCE, PRINCIPLES
 from copywriting.slots import SLOTS, literals, nominal_length, slots_in
@@ -50,6 +51,21 @@ class Piece:
     def slots(self) -> frozenset[str]:
         """Every slot that must have a value before the piece can be used."""
         return frozenset(slots_in(self.template))
+
+
+def suits(piece: Piece, brief: Brief) -> bool:
+    """Does the piece speak of no other kind of product, day or question than the brief's?"""
+    return (
+        piece.vertical in (brief.vertical, GENERAL)
+        and piece.kind in (None, brief.kind)
+        and piece.occasion in ("everyday", brief.occasion)
+        and piece.intent == brief.intent
+    )
+
+
+def fits(piece: Piece, brief: Brief) -> bool:
+    """May the piece be used as it is? It suits the brief, and all its slots have values."""
+    return suits(piece, brief) and piece.slots.issubset(brief.slots)
 
 
 def load(directory: Path) -> tuple[Piece, ...]:

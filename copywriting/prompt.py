@@ -40,18 +40,19 @@ def compact_tags() -> tuple[str, ...]:
 
 
 def compact(brief: Brief) -> str:
-    """The brief as tags; the model goes on with the copy."""
+    """The brief as tags; the model goes on with the copy. The lists, which vary in length, come first: what every brief has is always at
+    the same distance from the copy, which a small model finds more easily."""
     return "".join(
         (
+            *(f"<|has:{slot}|>" for slot in brief.slots),
+            *(f"<|principle:{name}|>" for name in brief.principles),
+            f"<|tone:{brief.tone}|>",
+            f"<|occasion:{brief.occasion}|>",
+            f"<|intent:{brief.intent}|>" if brief.intent else _NO_INTENT,
             f"<|{brief.language}|>",
             f"<|channel:{brief.channel.name}|>",
             f"<|vertical:{brief.vertical}|>",
             f"<|kind:{brief.kind}|>" if brief.kind in VERTICALS.get(brief.vertical, ()) else _ANY_KIND,
-            f"<|tone:{brief.tone}|>",
-            f"<|occasion:{brief.occasion}|>",
-            f"<|intent:{brief.intent}|>" if brief.intent else _NO_INTENT,
-            *(f"<|principle:{name}|>" for name in brief.principles),
-            *(f"<|has:{slot}|>" for slot in brief.slots),
             COPY_TAG,
         )
     )

@@ -34,7 +34,7 @@ class GeneratorSettings(_Settings):
 
     model: ModelName = Field(description="model directory with a card, directory of any model, or hub id")
     prompt_style: Literal["compact", "chat"] = "compact"
-    dtype: Literal["bfloat16", "float16", "float32", "auto"] = "bfloat16"
+    dtype: Literal["bfloat16", "float16", "float32", "auto"] = Field("auto", description="`auto`: what the processor is quick in")
     max_model_len: int = Field(512, ge=64, description="tokens of prompt and copy together")
     max_num_seqs: int = Field(64, ge=1, description="drafts decoded at once")
     kv_cache_mib: int | None = Field(256, ge=16, description="memory for the KV cache; null: vLLM's own choice on a GPU")

@@ -127,7 +127,7 @@ class Engine:
 def _engine_arguments(model: str, settings: GeneratorSettings) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "model": model,
-        "dtype": settings.dtype,
+        "dtype": _dtype(settings.dtype),
         "max_model_len": settings.max_model_len,
         "max_num_seqs": settings.max_num_seqs,
         "max_num_queued_reqs": settings.max_queued,
@@ -138,6 +138,17 @@ def _engine_arguments(model: str, settings: GeneratorSettings) -> dict[str, Any]
     if settings.kv_cache_mib is not None:
         arguments["kv_cache_memory_bytes"] = settings.kv_cache_mib << 20
     return arguments
+
+
+def _dtype(wanted: str) -> str:
+    """`auto` on a CPU is bf16 where the processor has instructions for it, else float32; on a GPU vLLM chooses."""
+    import torch
+    from vllm.platforms import current_platform
+
+    if wanted != "auto" or not current_platform.is_cpu():
+        return wanted
+    has = torch.cpu.get_capabilities()
+    return "bfloat16" if has.get("avx512_bf16") or has.get("amx_bf16") else "float32"
 
 
 def _stat_loggers(ray_metrics: bool) -> list[Any] | None:

@@ -25,6 +25,8 @@ NODE_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # A replica that is killed takes its engine processes with it.
     "RAY_process_group_cleanup_enabled": "1",
+    # Serving is no background work: Ray would start replicas, and the engine under them, at nice 15.
+    "RAY_worker_niceness": "0",
     # Logs of replicas stay in Ray's log files; the terminal is for the demonstration.
     "RAY_DEDUP_LOGS": "1",
 }

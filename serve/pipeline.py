@@ -69,6 +69,7 @@ class Pipeline:
             candidates = await self._candidates(request, brief, facts, event_id, trace)
             judgements = await self._judge(candidates, product, brief, trace)
             ranking = order([c.copy.text for c in candidates], [j.utility for j in judgements], request.n)
+            ranking.sort(key=lambda i: candidates[i].origin == "template")  # what fills a place comes after what was written for it
         return build_answer(
             request, request_id, event_id, found, brief, [(candidates[i], judgements[i]) for i in ranking], trace, self._versions
         )
@@ -115,42 +116,52 @@ class Pipeline:
     async def _candidates(
         self, request: CopyRequest, brief: Brief, facts: Mapping[str, Fact], event_id: str, trace: Trace
     ) -> list[Candidate]:
-        """4 and 5: drafts from the model, filled and proved; the copybook's where no draft may leave."""
+        """4 and 5: drafts from the model, filled and proved; the copybook's in the places that they leave empty."""
         n = request.n + (self._spare_drafts if request.n > 1 else 0)
         query = DraftQuery(render(brief, self._prompt_style), grammar(brief), n, _token_budget(brief), request.seed)
         with trace.timed("generation"):
             drafted = await self._or_degrade(trace, "generator", self._stages.draft(query), reserve_s=SCORING_RESERVE_S)
         trace.drafts = drafted or Drafts(())
         with trace.timed("check"):
-            candidates = self._checked(trace.drafts.texts, "model", brief, facts, request, trace)
-            if not candidates:
+            candidates = self._checked(trace.drafts.texts, brief, facts, request, trace)
+            if drafted is not None and not candidates:
+                trace.degraded.append("generator: no draft passed the check")
+            if len(candidates) < request.n:
                 seed = request.seed if request.seed is not None else int(event_id[:8], 16)
-                candidates = self._templated(brief, facts, request, seed, trace)
-                if drafted is not None:
-                    trace.degraded.append("generator: no draft passed the check")
+                candidates += self._templated(candidates, brief, facts, request, seed, trace)
         if not candidates:
             raise _no_copy(request, brief, trace)
         return candidates
 
     def _checked(
-        self, texts: Sequence[str], origin: str, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace
+        self, drafts: Sequence[str], brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace
     ) -> list[Candidate]:
+        """The different drafts that may leave."""
         kept: dict[str, Candidate] = {}
-        for text in texts:
-            verdict = check(text, brief, facts, request.must_not_include)
+        for draft in drafts:
+            misplaced = self._templates.misplaced(draft, brief)
+            verdict = Refusal(draft, (misplaced,)) if misplaced else check(draft, brief, facts, request.must_not_include)
             if isinstance(verdict, Refusal):
                 trace.refused.append(verdict)
             else:
-                kept.setdefault(verdict.text, Candidate(verdict, origin))
+                kept.setdefault(verdict.text, Candidate(verdict, "model"))
         return list(kept.values())
 
-    def _templated(self, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, seed: int, trace: Trace) -> list[Candidate]:
-        """The first n pieces of the copybook that pass, best suited first."""
+    def _templated(
+        self, drafted: Sequence[Candidate], brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, seed: int, trace: Trace
+    ) -> list[Candidate]:
+        """Pieces of the copybook for the places that drafts left empty: the first that pass, best suited first."""
+        texts = {candidate.copy.text for candidate in drafted}
         passed: list[Candidate] = []
         for template in self._templates.suitable(brief, seed):
-            passed += self._checked([template], "template", brief, facts, request, trace)
-            if len(passed) == request.n:
+            if len(texts) == request.n:
                 break
+            verdict = check(template, brief, facts, request.must_not_include)
+            if isinstance(verdict, Refusal):
+                trace.unusable.append(verdict)
+            elif verdict.text not in texts:
+                texts.add(verdict.text)
+                passed.append(Candidate(verdict, "template"))
         return passed
 
     async def _judge(self, candidates: Sequence[Candidate], product: Product, brief: Brief, trace: Trace) -> list[Judgement]:
@@ -208,7 +219,7 @@ def _inline_shopper(request: CopyRequest) -> Shopper | None:
 
 def _no_copy(request: CopyRequest, brief: Brief, trace: Trace) -> Problem:
     """Which wish of the request left no copy standing."""
-    reasons = sorted({reason for refusal in trace.refused for reason in refusal.reasons})
+    reasons = sorted({reason for refusal in (*trace.refused, *trace.unusable) for reason in refusal.reasons})
     detail = f"no copy for {brief.channel.name} is left: {reasons[:5]}"
     if any("must not include" in reason for reason in reasons):
         return invalid("must_not_include", request.must_not_include, detail, "leave out phrases that the product's own facts contain")

@@ -1,11 +1,11 @@
-"""Copy without a model: the copybook's own pieces that suit a brief, for when the generator does not answer in time."""
+"""What the pipeline takes from the copybook: pieces for the places that no draft fills, and which drafts recite it out of place."""
 
 import random
 from collections.abc import Sequence
 
 from copywriting.brief import Brief
-from copywriting.copybook import Piece
-from copywriting.taxonomy import GENERAL
+from copywriting.copybook import Piece, fits
+from copywriting.echoes import Echoes
 
 
 class Templates:
@@ -15,25 +15,19 @@ class Templates:
         self._shelves: dict[tuple[str, str], list[Piece]] = {}
         for piece in pieces:
             self._shelves.setdefault((piece.language, piece.channel), []).append(piece)
+        self._echoes = Echoes(pieces)
+
+    def misplaced(self, draft: str, brief: Brief) -> str | None:
+        """A sentence of a draft that was written for something else, and what; None where there is none."""
+        return self._echoes.misplaced(draft, brief)
 
     def suitable(self, brief: Brief, seed: int) -> tuple[str, ...]:
         """All templates whose slots the brief has, best suited first; ties are broken by the seed."""
         shelf = self._shelves.get((brief.language, brief.channel.name), [])
-        fitting = [piece for piece in shelf if _fits(piece, brief)]
+        fitting = [piece for piece in shelf if "name" in piece.slots and fits(piece, brief)]
         random.Random(seed).shuffle(fitting)
         fitting.sort(key=lambda piece: -_suitability(piece, brief))
         return tuple(piece.template for piece in fitting)
-
-
-def _fits(piece: Piece, brief: Brief) -> bool:
-    return (
-        piece.vertical in (brief.vertical, GENERAL)
-        and piece.kind in (None, brief.kind)
-        and piece.occasion in ("everyday", brief.occasion)
-        and piece.intent == brief.intent
-        and piece.slots.issubset(brief.slots)
-        and "name" in piece.slots
-    )
 
 
 def _suitability(piece: Piece, brief: Brief) -> float:

@@ -26,6 +26,9 @@ class Trace:
     degraded: list[str] = field(default_factory=list)
     drafts: Drafts = field(default_factory=lambda: Drafts(()))
     refused: list[Refusal] = field(default_factory=list)
+    """Drafts that may not leave."""
+    unusable: list[Refusal] = field(default_factory=list)
+    """Pieces of the copybook that do not do for this product and request."""
 
     @contextmanager
     def timed(self, name: str) -> Generator[None, None, None]:

@@ -1,6 +1,6 @@
 """Training examples for the generator: one hand-written piece serves many briefs, and many a brief finds a piece.
 
-Half of the examples start from a piece and look for a brief that it answers well, so that every piece is learned. The others start
+Some of the examples start from a piece and look for a brief that it answers well, so that every piece is learned. Most start
 from a brief as serving may make it, in any combination, and take a piece that fits: slots all available, kind and day not wrong,
 tone and principles as near as there is. That teaches what to write where no piece matches every tag. Briefs are written by
 `copywriting.prompt`, so that training equals serving. Every choice comes from a seeded generator.
@@ -14,7 +14,7 @@ from random import Random
 
 from copywriting.brief import Brief
 from copywriting.channels import CHANNELS, Language
-from copywriting.copybook import Piece
+from copywriting.copybook import Piece, fits
 from copywriting.principles import supported
 from copywriting.slots import SLOTS
 from copywriting.taxonomy import GENERAL, INTENTS, OCCASIONS, TONES, VERTICALS
@@ -46,7 +46,7 @@ _OTHER_TONE = 0.2
 _OTHER_OCCASION = 0.4  # of an everyday piece, which suits any day; a festive piece suits its own only
 _GENERAL_ELSEWHERE = 0.7  # a piece for any product, used in one vertical
 _ELSEWHERE_GENERAL = 0.05  # a vertical's piece that names no kind, used for a product that fits no vertical
-_BRIEF_FIRST = 0.5
+_BRIEF_FIRST = 0.7
 _TRIES = 8
 
 
@@ -82,17 +82,6 @@ class Shelf:
         """A piece that may be used for this brief, better ones more often; None where there is none."""
         fitting = [piece for piece in self._by_place[brief.language, brief.channel.name] if fits(piece, brief)]
         return random.choices(fitting, [nearness(piece, brief) for piece in fitting])[0] if fitting else None
-
-
-def fits(piece: Piece, brief: Brief) -> bool:
-    """May the piece be used as it is? Its slots exist, and it speaks of no other kind, day or question."""
-    return (
-        piece.slots <= set(brief.slots)
-        and piece.vertical in (brief.vertical, GENERAL)
-        and piece.kind in (None, brief.kind)
-        and piece.occasion in ("everyday", brief.occasion)
-        and piece.intent == brief.intent
-    )
 
 
 def nearness(piece: Piece, brief: Brief) -> float:

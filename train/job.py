@@ -158,6 +158,8 @@ def _fit(loop: Callable[[C], None], config: C, *, run: str, storage: str, use_gp
             "kind": _address(type(config)),
             "config": config.model_dump(mode="json"),
             "board": board,
+            "storage": storage,
+            "run": run,
         },
         scaling_config=ScalingConfig(
             num_workers=config.workers,
@@ -215,14 +217,13 @@ def _resolve(address: str) -> Any:
 
 def _worker(settings: dict[str, Any]) -> None:
     """What Ray runs on each worker."""
-    global _board_name  # noqa: PLW0603  the one thing of this process that the functions below share
-    _board_name = settings["board"]
+    _place.update({key: settings[key] for key in ("board", "storage", "run")})
     _resolve(settings["loop"])(_resolve(settings["kind"]).model_validate(settings["config"]))
 
 
 # ---- for use inside a loop -------------------------------------------------------------------------------------------------------
 
-_board_name = ""
+_place: dict[str, str] = {}  # the board, storage and name of the run that this process works for
 
 
 def rank() -> int:
@@ -248,7 +249,7 @@ def distributed(model: nn.Module) -> nn.Module:
 def tell(record: Mapping[str, Any]) -> None:
     """Rank 0: send `{"phase": …}` or a report to the driver's terminal and `metrics.jsonl`. Other ranks: nothing."""
     if rank() == 0:
-        ray.get_actor(_board_name).put.remote(dict(record))
+        ray.get_actor(_place["board"]).put.remote(dict(record))
 
 
 def save(metrics: Mapping[str, float], directory: Path) -> None:
@@ -257,13 +258,14 @@ def save(metrics: Mapping[str, float], directory: Path) -> None:
 
 
 def saved() -> Iterator[Path]:
-    """Checkpoints of this run as local directories, newest first; none in a fresh run. Whether one is intact is the reader's to check."""
-    newest = ray.train.get_checkpoint()
-    if newest is None:
-        return
-    run_directory = os.path.dirname(newest.path)
-    entries = newest.filesystem.get_file_info(pyarrow.fs.FileSelector(run_directory))
+    """Checkpoints of this run as local directories, newest first; none in a fresh run. Whether one is intact is the reader's to check.
+
+    They are looked for in storage: Ray hears of a checkpoint a moment after it is written, so that a worker that dies in this moment
+    leaves one that `ray.train.get_checkpoint` does not know.
+    """
+    storage, root = pyarrow.fs.FileSystem.from_uri(_place["storage"])
+    entries = storage.get_file_info(pyarrow.fs.FileSelector(f"{root}/{_place['run']}", allow_not_found=True))
     kept = [entry.path for entry in entries if entry.type == pyarrow.fs.FileType.Directory and entry.base_name.startswith("checkpoint_")]
     for path in sorted(kept, reverse=True):
-        with Checkpoint(path, newest.filesystem).as_directory() as directory:
+        with Checkpoint(path, storage).as_directory() as directory:
             yield Path(cast(str, directory))

@@ -143,13 +143,23 @@ def _step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, reci
     """One update. Returns (loss, tokens or examples seen)."""
     model.train()
     first = next(iter(batch.values()))
-    with torch.autocast(first.device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
+    with torch.autocast(first.device.type, dtype=torch.bfloat16, enabled=in_bf16(config.precision, first.device)):
         loss = recipe.loss(model, batch)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
     optimizer.step()
     return loss.item(), batch["input_ids"].numel() if "input_ids" in batch else len(first)
+
+
+def in_bf16(precision: str, device: torch.device) -> bool:
+    """Whether the forward pass runs in bf16: as told, or, for `auto`, where the processor has instructions for it."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 class _Clock:

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from copywriting import copybook
 from copywriting.brief import Brief
 from copywriting.channels import Language
+from copywriting.echoes import Echoes
 from copywriting.prompt import compact
 from copywriting.slots import slots_in
 from train.examples import random_brief
@@ -76,12 +77,13 @@ def main() -> None:
     pieces = copybook.load(options.copybook)
     known = {piece.template for piece in pieces}
     windows = set().union(*(_windows(tokenizer(template)["input_ids"]) for template in known))
+    echoes = Echoes(pieces)
     languages: tuple[Language, Language] = ("zh", "en")
     briefs = [random_brief(random, languages[i % 2]) for i in range(options.count)]
     texts = write(model, tokenizer, briefs, greedy=options.greedy)
     seen: Counter[str] = Counter()
     for i, (brief, text) in enumerate(zip(briefs, texts, strict=True)):
-        faults = faults_of(brief, text)
+        faults = faults_of(brief, text) + ["misplaced"] * (echoes.misplaced(text, brief) is not None)
         new = len(_windows(tokenizer(text)["input_ids"]) - windows)
         seen.update(faults or ["well formed"])
         seen.update(["verbatim piece"] if text in known else [f"new windows {'0' if not new else '1-6' if new < 7 else '7+'}"])

@@ -32,6 +32,11 @@ def make_pipeline(stages: FakeStages, **options) -> Pipeline:
     )
 
 
+def written(answer) -> list[str]:
+    """The choices that the model wrote."""
+    return [choice.text for choice in answer.choices if choice.origin == "model"]
+
+
 async def answer_of(stages: FakeStages, **fields):
     request = CopyRequest(**{"channel": "sms", "product_id": "coat", "seed": 1, **fields})
     return await make_pipeline(stages).answer(request, "request-1", NOW)
@@ -62,7 +67,7 @@ async def test_the_generator_is_asked_for_spare_drafts_under_the_briefs_grammar(
     assert (query.n, query.seed) == (5, 7)
     assert '"{discount}"' in query.grammar
     assert '"{stock}"' not in query.grammar
-    assert query.prompt.startswith("<|zh|><|channel:sms|>")
+    assert query.prompt.endswith("<|zh|><|channel:sms|><|vertical:fashion|><|kind:outerwear|><|copy|>")
 
 
 async def test_the_model_is_given_a_chat_where_it_was_trained_for_one():
@@ -80,12 +85,40 @@ async def test_the_more_persuasive_copy_comes_first():
 
 @pytest.mark.parametrize("n", [1, 2, 8])
 async def test_at_most_n_choices(n):
-    assert len((await answer_of(FakeStages(COAT, GOOD), n=n)).choices) == min(n, len(GOOD))
+    answer = await answer_of(FakeStages(COAT, GOOD), n=n)
+    assert len(written(answer)) == min(n, len(GOOD))
+    assert len(answer.choices) == min(n, len(GOOD) + 2)  # the copybook has two pieces for the places that are left
+
+
+async def test_places_that_no_draft_fills_go_to_the_copybook_after_the_drafts():
+    answer = await answer_of(FakeStages(COAT, GOOD[:2], persuasive={"镜子": 0.99, "衣架": 0.98}))
+    assert [choice.origin for choice in answer.choices] == ["model", "model", "template", "template"]
+    assert "镜子" in answer.choices[2].text
+    assert answer.degraded == []
+
+
+async def test_a_piece_that_the_model_wrote_by_heart_is_not_given_twice():
+    answer = await answer_of(FakeStages(COAT, ["出门前看一眼镜子里的{name}"]))
+    assert [choice.text for choice in answer.choices] == ["出门前看一眼镜子里的云杉羊毛大衣", "衣架上给云杉羊毛大衣留个位置吧"]
+
+
+async def test_a_draft_that_recites_copy_for_another_product_is_refused():
+    tea = make_piece("水开了。{name}该醒了。", vertical="food", kind="tea")
+    pipeline = Pipeline(
+        FakeStages(COAT, ["水开了。{name}也该出门了。", GOOD[1]]).stages(),
+        Templates([*PIECES, tea]),
+        prompt_style="compact",
+        spare_drafts=0,
+        versions={},
+    )
+    answer = await pipeline.answer(CopyRequest(channel="sms", product_id="coat", seed=1, n=1, explain=True), "r", NOW)
+    assert written(answer) == ["今天的风有点凉，云杉羊毛大衣在等你出门"]
+    assert answer.explanation.refused[0]["reasons"] == ["'水开了' belongs to food/tea, everyday"]
 
 
 async def test_a_draft_that_came_twice_is_one_choice():
     answer = await answer_of(FakeStages(COAT, [GOOD[0], GOOD[0], f" {GOOD[0]} ", GOOD[1]]))
-    assert len(answer.choices) == 2
+    assert len(written(answer)) == 2
 
 
 @pytest.mark.parametrize(
@@ -98,7 +131,7 @@ async def test_a_draft_that_came_twice_is_one_choice():
 )  # fmt: skip
 async def test_an_unsafe_draft_never_reaches_the_answer(draft):
     answer = await answer_of(FakeStages(COAT, [draft, GOOD[1]]), explain=True)
-    assert [choice.text for choice in answer.choices] == ["今天的风有点凉，云杉羊毛大衣在等你出门"]
+    assert written(answer) == ["今天的风有点凉，云杉羊毛大衣在等你出门"]
     assert answer.usage.refused == len(answer.explanation.refused) == 1
     assert answer.explanation.refused[0]["reasons"]
     assert answer.degraded == []
@@ -254,7 +287,7 @@ async def test_when_no_product_is_found_the_query_is_named():
 
 async def test_words_that_the_caller_forbids_are_never_written():
     answer = await answer_of(FakeStages(COAT, GOOD), must_not_include=["路灯", "8折"])
-    assert len(answer.choices) == 2
+    assert len(written(answer)) == 2
     assert not any(word in choice.text for choice in answer.choices for word in ("路灯", "8折"))
 
 

@@ -7,11 +7,12 @@ import pytest
 from transformers import AutoTokenizer
 
 from copywriting.channels import CHANNELS
+from copywriting.copybook import fits
 from copywriting.principles import supported
 from copywriting.prompt import COPY_TAG, compact, compact_tags
 from copywriting.slots import SLOTS
 from copywriting.taxonomy import GENERAL, VERTICALS
-from train.examples import Shelf, available, example, fits, nearness, random_brief, split
+from train.examples import Shelf, available, example, nearness, random_brief, split
 from train.fillers import flat_statement, slot_values
 from train.generator import collate, encode_example
 from train.persuasion import LABELS, damaged, examination, flat, intact

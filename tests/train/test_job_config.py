@@ -5,12 +5,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from artifacts.card import ArtifactError
 from train.classifier import ClassifierConfig
 from train.generator import GeneratorConfig, start
 from train.job import launch
-from train.loop import learning_rate_share, shard
+from train.loop import in_bf16, learning_rate_share, shard
 from train.metrics import calibration_error, class_temperature, f1, label_temperature, sigmoid, softmax
 from train.progress import ProgressDisplay
 from train.sentiment import read_rows, split
@@ -195,3 +196,11 @@ def test_sentiment_data_that_can_t_be_used_is_named(tmp_path):
     path.write_text('{"locale": "en", "text": "a", "label": "neutral"}')
     with pytest.raises(ConfigError, match="at least ten"):
         read_rows(path)
+
+
+@pytest.mark.parametrize(("instruction", "reduced"), [("avx512_bf16", True), ("amx_bf16", True), ("avx512_f", False)])
+def test_auto_precision_is_bf16_only_where_the_processor_has_instructions_for_it(monkeypatch, instruction, reduced):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {instruction: True})
+    assert in_bf16("auto", torch.device("cpu")) is reduced
+    assert in_bf16("bf16", torch.device("cpu"))
+    assert not in_bf16("fp32", torch.device("cpu"))
