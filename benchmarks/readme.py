@@ -19,14 +19,14 @@ _BEGIN, _END = "<!-- figures:begin -->", "<!-- figures:end -->"
 
 
 def table(results: Path) -> str:
-    """One row per figure that a reader wants first, with the command and the hardware that made it."""
-    lines = ["| benchmark | figure | value |", "|---|---|---|"]
-    machines = set()
+    """One table per benchmark, under the command, date and hardware that made it."""
+    blocks = []
     for path in sorted(results.glob("*.json")):
         entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        machines.add(f"{entry['hardware']}, {entry['date']}, commit {entry['git_commit']}")
-        lines += [f"| `{entry['command']}` | {_words(key)} | {_shown(value)} |" for key, value in entry["figures"].items() if _wanted(key)]
-    return "\n".join([*lines, "", *(f"Measured on: {machine}." for machine in sorted(machines))])
+        made = f"{entry['hardware']}, {entry['date']}, commit {entry['git_commit']}"
+        rows = [f"| {_words(key)} | {_shown(value)} |" for key, value in entry["figures"].items() if _wanted(key)]
+        blocks.append("\n".join([f"**`{entry['command']}`** ({made})", "", "| figure | value |", "|---|---|", *rows]))
+    return "\n\n".join(blocks)
 
 
 def _wanted(key: str) -> bool:
