@@ -15,7 +15,7 @@ from rich.status import Status
 
 from demo.showcase import Scene, ask, show
 from serve.config import ROOT
-from serve.launch import running
+from serve.launch import running, stop_on_signals
 
 VAR = ROOT / "var"
 ONCE = "DEMO_ONCE"
@@ -39,6 +39,7 @@ def run(console: Console, *module: str) -> None:
 
 def serve_and_show(console: Console, config: Path, scenes: Sequence[Scene], started: float) -> None:
     """Serve a config, print every scene's answer, then keep serving unless DEMO_ONCE is set."""
+    stop_on_signals()
     status = Status("starting the graph", console=console)
     status.start()
     try:

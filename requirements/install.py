@@ -47,7 +47,7 @@ def pip(*arguments: str) -> int:
 def install(lock: Path) -> None:
     """Install every pinned package. A CPU build of torch that no configured index offers comes from PyTorch's own CPU wheel index."""
     torch_pin = next(line for line in lock.read_text().splitlines() if line.startswith("torch=="))
-    installed = pip("install", "-qq", "--only-binary=:all:", torch_pin) == 0
+    installed = pip("install", "-qq", "--no-compile", "--only-binary=:all:", torch_pin) == 0
     if not installed and torch_pin.endswith("+cpu"):
         say(f"{torch_pin} is not offered by the configured indexes; taking it from PyTorch's CPU index")
         installed = pip("install", "-qq", "--index-url", CPU_TORCH_INDEX, torch_pin) == 0
@@ -57,7 +57,7 @@ def install(lock: Path) -> None:
         )
     pins = [line for line in lock.read_text().splitlines() if line and not line.startswith("#") and line != torch_pin]
     for done in range(0, len(pins), BATCH):
-        if pip("install", "-qq", "--prefer-binary", *pins[done : done + BATCH]) != 0:
+        if pip("install", "-qq", "--no-compile", "--prefer-binary", *pins[done : done + BATCH]) != 0:
             sys.exit(f"[setup] {lock.name}: pip's message above names the package. Remedy: check the package index, then run this again.")
         say(f"{min(done + BATCH, len(pins)) + 1} of {len(pins) + 1} packages")
     if pip("install", "-qq", "--no-build-isolation", "--editable", str(ROOT)) != 0:

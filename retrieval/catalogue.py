@@ -57,13 +57,16 @@ class Catalogue:
         return self._product(self._locale_row(product_id, locale))
 
     def document(self, product_id: str) -> str:
-        """All texts of a product, every locale: what its vector is made of. Names and categories count twice."""
+        """All texts of a product, every locale: what its vector is made of. What several locales share counts once, what the product
+        is called and where it belongs twice."""
+        names: list[str] = []
         texts: list[str] = []
         for row in self._at[product_id].values():
             product = self._product(row)
-            key = [product.title, product.name, product.kind or "", product.vertical, *product.category]
-            texts += [*key, *key, product.brand or "", product.description or "", *product.attributes.values()]
-        return " ".join(text.replace("_", " ") for text in dict.fromkeys(texts) if text)
+            names += [product.title, product.name, product.kind or "", product.vertical, *product.category]
+            texts += [product.brand or "", product.description or "", *product.attributes.values()]
+        once = [*dict.fromkeys(names), *dict.fromkeys(names), *dict.fromkeys(texts)]
+        return " ".join(text.replace("_", " ") for text in once if text)
 
     def kind_of(self, product_id: str) -> str:
         """The product's kind, or its vertical where it has none."""

@@ -1,8 +1,8 @@
 """Text encoders behind one contract: any transformers encoder (hub id or directory), or a small one that needs no weights.
 
-`TransformersEncoder` mean-pools a pretrained model. `LsaEncoder` is latent semantic analysis (Deerwester et al. 1990): hashed word
-and character n-grams, TF-IDF, truncated SVD, fitted on the catalogue's own texts; where a product's texts in two languages are one
-document, both languages land in one space.
+`TransformersEncoder` mean-pools a pretrained model. `LsaEncoder` is latent semantic analysis (Deerwester et al. 1990): words and
+characters of the catalogue's own texts, TF-IDF, truncated SVD; where a product's texts in two languages are one document, both
+languages land in one space. It knows no word that the catalogue doesn't have.
 """
 
 import json
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 Vectors = NDArray[np.float32]
 
-_FEATURES = 1 << 15
+_MAX_TERMS = 1 << 16  # the most frequent ones of a large catalogue: 32 MiB at 128 dimensions
+_HEAD = 6  # letters; of five, a handbag would be a handbook
 _TOKEN = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
 
 
@@ -40,57 +41,60 @@ class TextEncoder(Protocol):
 
 
 def terms(text: str) -> Iterator[str]:
-    """Words, four-letter word heads, single Chinese characters and their bigrams."""
+    """Words, the heads of long ones (jackets → jacket), single Chinese characters and their bigrams."""
     for token in _TOKEN.findall(text.lower()):
         if token.isascii():
             yield token
-            if len(token) > 5:
-                yield token[:5]
+            if len(token) > _HEAD:
+                yield token[:_HEAD]
         else:
             yield from token
             yield from (token[i : i + 2] for i in range(len(token) - 1))
 
 
 class LsaEncoder:
-    """Fitted weights: idf (32768,), components (32768, dim). Make one with `fit`, `save` it, `load` it."""
+    """Fitted weights: the vocabulary (v terms), idf (v,), components (v, dim). Make one with `fit`, `save` it, `load` it."""
 
-    def __init__(self, idf: NDArray[np.float64], components: Vectors) -> None:
+    def __init__(self, vocabulary: Sequence[str], idf: NDArray[np.float64], components: Vectors) -> None:
         self.dim = int(components.shape[1])
         self.spec = {"kind": "lsa"}
-        self._idf, self._components = idf, components
-        self._counts = HashingVectorizer(n_features=_FEATURES, analyzer=_terms_of, alternate_sign=False, norm=None)
+        self._vocabulary, self._idf, self._components = tuple(vocabulary), idf, components
+        self._tfidf = TfidfVectorizer(analyzer=_terms_of, vocabulary=self._vocabulary, sublinear_tf=True)
+        self._tfidf.idf_ = idf
 
     @classmethod
     def fit(cls, documents: Sequence[str], dim: int = 128, seed: int = 0) -> "LsaEncoder":
-        """Fit on documents. The dimension is at most one less than their number, and at least 1. Raises ValueError for none."""
-        if not documents:
-            raise ValueError("documents: none given; an LSA encoder needs at least 1 text to fit")
-        counts = HashingVectorizer(n_features=_FEATURES, analyzer=_terms_of, alternate_sign=False, norm=None).transform(documents)
-        tfidf = TfidfTransformer(sublinear_tf=True).fit(counts)
-        svd = TruncatedSVD(max(1, min(dim, len(documents) - 1)), random_state=seed).fit(tfidf.transform(counts))
+        """Fit on documents. The dimension is at most one less than their number, and at least 1. Raises ValueError where there is
+        nothing to fit on."""
+        if not any(any(True for _ in terms(document)) for document in documents):
+            raise ValueError(
+                f"documents: {'none given' if not documents else 'no word in any'}; an LSA encoder needs at least 1 text with words"
+            )
+        tfidf = TfidfVectorizer(analyzer=_terms_of, max_features=_MAX_TERMS, sublinear_tf=True)
+        weighted = tfidf.fit_transform(documents)
+        with np.errstate(invalid="ignore"):  # one document: there is no variance to explain
+            svd = TruncatedSVD(max(1, min(dim, len(documents) - 1, weighted.shape[1])), random_state=seed).fit(weighted)
         # Whitening by half keeps the strongest (mostly language) directions from drowning the rest.
         components = (svd.components_ / np.sqrt(svd.singular_values_ + 1e-6)[:, None]).T
-        return cls(np.asarray(tfidf.idf_), np.ascontiguousarray(components, dtype=np.float32))
+        return cls(tfidf.get_feature_names_out().tolist(), tfidf.idf_, np.ascontiguousarray(components, dtype=np.float32))
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """(n,) texts → (n, dim) unit vectors."""
         if not texts:
             return np.zeros((0, self.dim), np.float32)
-        counts = self._counts.transform(texts)
-        counts.data = 1 + np.log(counts.data)
-        weighted = normalize(counts.multiply(self._idf).tocsr())
-        return np.ascontiguousarray(normalize(weighted @ self._components), dtype=np.float32)
+        return np.ascontiguousarray(normalize(self._tfidf.transform(texts) @ self._components), dtype=np.float32)
 
     def save(self, directory: Path) -> None:
-        """Write `lsa.safetensors`."""
+        """Write `lsa.safetensors` and `terms.json`."""
         directory.mkdir(parents=True, exist_ok=True)
         save_file({"idf": self._idf, "components": self._components}, directory / "lsa.safetensors")
+        (directory / "terms.json").write_text(json.dumps(self._vocabulary, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path) -> "LsaEncoder":
         """Read what `save` wrote."""
         tensors = load_file(directory / "lsa.safetensors")
-        return cls(tensors["idf"], tensors["components"])
+        return cls(json.loads((directory / "terms.json").read_text(encoding="utf-8")), tensors["idf"], tensors["components"])
 
 
 def _terms_of(text: str) -> list[str]:

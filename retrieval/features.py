@@ -1,8 +1,8 @@
 """From behaviour to features: shopper vectors, interests, what was bought, and how popular a product is.
 
-A shopper's vector is the sum of the vectors of products (and search terms) that they touched, weighted by kind of event and
-halved every 30 days. Shoppers without consent are left out here, so nothing about them
-reaches an index but the count of what was bought, which names nobody.
+A shopper's vector is the sum of what sets the products (and search terms) that they touched apart from the mean product, weighted by
+kind of event and halved every 30 days. Shoppers without consent are left out here, so nothing about them reaches an index but the count
+of what was bought, which names nobody.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,9 @@ def behaviour_features(
     known = events.append_column("row", rows).filter(pc.is_valid(rows))
     weights = _weights(known, anchor)
     touched = _matrix(known, weights, catalogue, len(ids))
-    raw = touched @ product_vectors + _search_vectors(known, weights, encoder, len(ids))
+    # What all products share is no taste: left in, whoever buys much would be shown the product that is least like any other.
+    tastes = product_vectors - product_vectors.mean(axis=0) if len(product_vectors) > 1 else product_vectors
+    raw = touched @ tastes + _search_vectors(known, weights, encoder, len(ids))
     lengths = np.linalg.norm(raw, axis=1)
     has_vector = lengths > _NO_SIGNAL
     vectors = np.ascontiguousarray(raw[has_vector] / lengths[has_vector, None], dtype=np.float32)

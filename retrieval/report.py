@@ -121,15 +121,17 @@ def show(summary: dict[str, Any], console: Console) -> None:
     for name, stage in summary["rows"].items():
         arithmetic.add_row(name, *(f"{stage[part]:,}" for part in ("read", "set_aside", "folded", "refused", "written")))
     console.print(arithmetic)
-    rules = Table("table", "action", "rule", "column", "rows", "for example")
-    for shown in rules.columns[1:]:
-        shown.no_wrap = True
+    rules = Table()
+    rules.add_column("rows", justify="right", no_wrap=True)
+    rules.add_column("what, and by which rule", no_wrap=True)
+    rules.add_column("for example")  # what gives way on a narrow terminal
     for rule in summary["rules"]:
         example = rule["examples"][0] if rule["examples"] else {}
         told = f"row {example.get('source_row')}: {example.get('old') or '(empty)'}" + (
             f" → {example['new']}" if example.get("new") else ""
         )
-        rules.add_row(rule["table"], rule["action"], rule["rule"], rule["column"] or "", f"{rule['rows']:,}", escape(told[:90]))
+        what = f"{rule['table']} {rule['action']}: {rule['rule']}" + (f" ({rule['column']})" if rule["column"] else "")
+        rules.add_row(f"{rule['rows']:,}", escape(what), escape(told[:80]))
     console.print(rules)
     for assumption in summary["assumptions"]:
         console.print(f"assumed: {escape(assumption)}")

@@ -61,6 +61,13 @@ class Engine:
             AsyncEngineArgs(**_engine_arguments(model, settings)), stat_loggers=_stat_loggers(ray_metrics)
         )
 
+    async def warm_up(self) -> None:
+        """One short draft under a grammar. The first costs seconds that no shopper should wait: the decoder of grammars loads with it."""
+        text = "."
+        prompt = text if self._settings.prompt_style == "compact" else [{"role": "user", "content": text}]
+        query = DraftQuery(prompt, 'root ::= [^0-9]+ | "{name}"', n=2, max_tokens=4, seed=0)
+        await self.complete(self.prompt_text(query), query)
+
     async def draft(self, query: DraftQuery) -> Drafts:
         """n texts for one prompt. Raises vLLM's own errors: QueueOverflowError when too much waits, EngineDeadError when it is gone."""
         key = (repr(query.prompt), query.grammar, query.n, query.seed)

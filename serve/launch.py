@@ -59,6 +59,13 @@ def settings_of(config: Path) -> tuple[str, dict[str, object]]:
     return f"http://127.0.0.1:{options.get('port', 8000)}", args
 
 
+def stop_on_signals() -> None:
+    """Ctrl-C and a supervisor's SIGTERM both end the block that serves, also where this process was started in the background (shells
+    then have it ignore Ctrl-C, and it would pass that on to the graph). Call it in the main thread, before `running`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
 @contextmanager
 def running(config: Path, *, log: Path, environment: dict[str, str] | None = None, on_wait: OnWait | None = None) -> Iterator[Server]:
     """The graph of a config, ready to answer; stopped on the way out. `on_wait` is called with seconds waited and stages' states."""
@@ -135,6 +142,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     options = parser.parse_args()
     log = ROOT / "var" / "logs" / "serve.log"
+    stop_on_signals()
     try:
         with running(options.config, log=log, on_wait=_show) as server:
             print(f"\n{server.url}/docs   (log: {log}; Ctrl-C stops)")

@@ -68,10 +68,11 @@ class RetrievalStage:
 class GeneratorStage:
     """The vLLM engine, in a process of its own behind this replica."""
 
-    def __init__(self, settings: GeneratorSettings) -> None:
+    async def __init__(self, settings: GeneratorSettings) -> None:  # type: ignore[misc]  # Serve awaits it; the replica is ready after
         from serve.engine import Engine
 
         self._engine = Engine(settings, ray_metrics=True)
+        await self._engine.warm_up()
 
     async def draft(self, query: DraftQuery) -> Drafts:
         """n drafts with unfilled slots."""

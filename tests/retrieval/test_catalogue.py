@@ -52,6 +52,13 @@ def test_the_document_of_a_product_holds_every_language(catalogue):
     assert all(words in document for words in ("明前龙井绿茶", "Longjing green tea", "杭州绿茶", "pan-fired", "food"))
 
 
+def test_names_count_twice_in_a_document_and_what_locales_share_once(catalogue):
+    document = catalogue.document("longjing")
+    product = catalogue.product("longjing", "en-US")
+    assert document.count(product.title) == 2
+    assert product.description is not None and document.count(product.description) == 1
+
+
 def test_kind_or_else_vertical(tmp_path):
     catalogue = make_catalogue(tmp_path, make_product("a"), make_product("b", kind=None))
     assert (catalogue.kind_of("a"), catalogue.kind_of("b")) == ("outerwear", "fashion")
