@@ -36,7 +36,7 @@ models: setup  ## train every shipped model again, from the project's own data (
 	$(BIN)/python -m train.generator
 	$(BIN)/python -m train.sentiment
 	$(BIN)/python -m train.persuasion
-	$(BIN)/python -m demo.picture_set var/pictures
+	$(BIN)/python -m demo.picture_set var/training/pictures
 	$(BIN)/python -m train.clip
 
 benchmarks: setup  ## every published figure, one after another

@@ -1,7 +1,8 @@
 """The card of a model or index directory: what it is, how it was made, and a SHA-256 of every file.
 
 `write_card` runs last, so a directory with a card is complete. `verify` runs first, before anything parses a file of the directory.
-Registries of versions, promotion and rollback are not here.
+`check_output` runs before the work that makes a directory, so that nothing else is replaced by it. Registries of versions, promotion and
+rollback are not here.
 """
 
 import hashlib
@@ -92,6 +93,32 @@ def read_card(directory: Path) -> Card:
         return Card(**json.loads(path.read_text(encoding="utf-8")))
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
         raise ArtifactError(f"{path}: not a card ({error}); make the directory again") from error
+
+
+def check_output(out: Path, kind: str, *, source: Path | None = None) -> None:
+    """Refuse an output directory that may not be replaced: an absent or empty one may, and an older one of this kind, but none that is
+    or holds `source`, what the output is made from. Raises ArtifactError."""
+    if source is not None and out.resolve() in (source.resolve(), *source.resolve().parents):
+        raise ArtifactError(f"out = {str(out)!r}: would replace {str(source)!r}, which it is made from; name a directory beside it")
+    if out.exists() and (reason := _worth_keeping(out, kind)):
+        raise ArtifactError(
+            f"out = {str(out)!r}: {reason} and would be deleted; name a directory that is absent, empty or an older {kind}, or move it away"
+        )
+
+
+def _worth_keeping(out: Path, kind: str) -> str:
+    """What speaks against deleting `out`; empty where nothing does."""
+    if not out.is_dir():
+        return "is a file"
+    if not any(out.iterdir()):
+        return ""
+    if not (out / CARD).is_file():
+        return f"holds files but no {CARD}"
+    try:
+        found = read_card(out).kind
+    except ArtifactError:
+        return f"holds a {CARD} that can't be read"
+    return "" if found == kind else f"is a {found!r} directory"
 
 
 def verify(directory: Path, kind: str) -> Card:

@@ -2,16 +2,18 @@
 
     python -m benchmarks.answers [--answers 200] [--page 20]
 
-Checked from outside, on the text alone: language, channel limit, no slot left open, every digit inside a proved span whose value is in
-the catalogue, product named. Variety: distinct-2 (Li et al. 2016) and self-BLEU (Zhu et al. 2018, 4-grams by sacrebleu; 0 to 100, lower
-is more varied). The page of answers goes to var/answers.md.
+Checked from outside, on every choice of every answer: language, channel limit, no slot left open, product named, and every digit inside
+a span whose text is made again here from the product's row in the catalogue. Variety of the chosen texts: distinct-2 (Li et al. 2016) and
+self-BLEU (Zhu et al. 2018, 4-grams by sacrebleu; 0 to 100, lower is more varied). `verbatim` is the share of the model's choices that are,
+slots aside, a piece of the copybook word for word. The page of answers goes to var/answers.md.
 """
 
 import argparse
 import itertools
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +24,21 @@ from benchmarks.record import Figures, record
 from benchmarks.shop import prepared_shop
 from copywriting.channels import CHANNELS
 from copywriting.check import length_of
+from copywriting.copybook import Piece, load
+from copywriting.facts import facts_of
+from copywriting.occasions import NAMES
+from copywriting.product import Product
 from demo.showcase import ask
 from demo.stage import VAR
 from retrieval import tables
+from retrieval.catalogue import Catalogue
 from serve.config import ROOT
 from serve.launch import running
 
 SEED = 11
 TONES = ("warm", "playful", "elegant", "urgent", "plain", "expert")
 LOCALES = ("zh-CN", "en-US", "zh-CN", "en-GB")
+_PROOF = ("value", "source", "version")
 _DIGITS = re.compile(r"\d(?:[\d.,]*\d)?|[%$€£¥￥]")
 
 
@@ -53,11 +61,12 @@ def requests(shop: Path, count: int, seed: int) -> list[dict[str, Any]]:
     return bodies
 
 
-def faults_of(answer: dict[str, Any], names: set[str]) -> list[str]:
-    """What is wrong with the chosen text, judged from outside."""
-    text, claims = answer["choices"][0]["text"], answer["choices"][0]["claims"]
-    language = answer["locale"].split("-")[0]
-    covered = {i for claim in claims for i in range(claim["start"], claim["end"])}
+def faults_of(answer: dict[str, Any], choice: dict[str, Any], catalogue: Catalogue) -> list[str]:
+    """What is wrong with one choice, judged from outside: nothing that the server says of it is believed."""
+    text, language = choice["text"], answer["locale"].split("-")[0]
+    product = catalogue.product(answer["products"][0]["product_id"], answer["locale"])
+    proved = [claim for claim in choice["claims"] if _is_proved(claim, text, answer, product, catalogue)]
+    covered = {i for claim in proved for i in range(claim["start"], claim["end"])}
     faults = []
     if length_of(text) > CHANNELS[answer["channel"]].max_chars[language]:
         faults.append("over_limit")
@@ -65,13 +74,34 @@ def faults_of(answer: dict[str, Any], names: set[str]) -> list[str]:
         faults.append("unfilled_slot")
     if any(not set(range(match.start(), match.end())) <= covered for match in _DIGITS.finditer(text)):
         faults.append("ungrounded_number")
-    if not any(name in text for name in names):
+    if product.name not in text:
         faults.append("product_not_named")
     words = "".join(character for i, character in enumerate(text) if i not in covered)
     han = len(re.findall(r"[\u3400-\u9fff]", words))
     if (language == "en" and han) or (language == "zh" and han * 2 <= len(re.findall("[A-Za-z]", words))):
         faults.append("wrong_language")
     return faults
+
+
+def _is_proved(claim: dict[str, Any], text: str, answer: dict[str, Any], product: Product, catalogue: Catalogue) -> bool:
+    """Does the span say what the catalogue, read here, makes of its slot?"""
+    said, slot = text[claim["start"] : claim["end"]], claim["slot"]
+    if slot == "recent":
+        return claim["value"] in catalogue and catalogue.product(claim["value"], answer["locale"]).name == said
+    if slot == "occasion":
+        return said in NAMES[claim["value"]].values()
+    if slot.startswith("shopper."):
+        return not _DIGITS.search(said)
+    fact = facts_of(product, locale=answer["locale"], now=datetime.now(UTC)).get(slot)
+    return fact is not None and (fact.text, fact.value, fact.source, fact.version) == (said, *(claim[key] for key in _PROOF))
+
+
+def template_of(choice: dict[str, Any]) -> str:
+    """The copy with its slots open again."""
+    text = choice["text"]
+    for claim in sorted(choice["claims"], key=lambda claim: -claim["start"]):
+        text = f"{text[: claim['start']]}{{{claim['slot']}}}{text[claim['end'] :]}"
+    return str(text)
 
 
 def distinct_2(texts: Sequence[str], language: str) -> float:
@@ -85,16 +115,19 @@ def _bigrams(units: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def self_bleu(texts: Sequence[str], language: str) -> float:
-    """Mean BLEU of each text against all others, 0 to 100."""
+    """Mean BLEU of each text against all others, 0 to 100; 0 where there are no others."""
+    if len(texts) < 2:
+        return 0.0
     metric = BLEU(tokenize="zh" if language == "zh" else "13a", effective_order=True)
     scores = [metric.sentence_score(text, [*texts[:i], *texts[i + 1 :]]).score for i, text in enumerate(texts)]
     return sum(scores) / len(scores)
 
 
-def figures_of(answers: Sequence[dict[str, Any]], names: dict[str, set[str]]) -> Figures:
-    """Counts of faults, variety by language, and how the answers came about."""
-    faults = [faults_of(answer, names[answer["products"][0]["product_id"]]) for answer in answers]
-    figures: Figures = {"answers": len(answers)}
+def figures_of(answers: Sequence[dict[str, Any]], catalogue: Catalogue, pieces: Sequence[Piece]) -> Figures:
+    """Counts of answers with a fault in any choice, variety by language, and how the answers came about."""
+    faults = [{fault for choice in answer["choices"] for fault in faults_of(answer, choice, catalogue)} for answer in answers]
+    choices = [choice for answer in answers for choice in answer["choices"]]
+    figures: Figures = {"answers": len(answers), "choices": len(choices)}
     for kind in ("over_limit", "unfilled_slot", "ungrounded_number", "product_not_named", "wrong_language"):
         figures[f"{kind}_answers"] = sum(kind in found for found in faults)
     for language in ("zh", "en"):
@@ -102,13 +135,21 @@ def figures_of(answers: Sequence[dict[str, Any]], names: dict[str, set[str]]) ->
         figures[f"{language}_distinct_2"] = round(distinct_2(texts, language), 4)
         figures[f"{language}_self_bleu"] = round(self_bleu(texts, language), 2)
         figures[f"{language}_different_texts"] = len(set(texts))
-    figures["model_origin_percent"] = round(100 * sum(a["choices"][0]["origin"] == "model" for a in answers) / len(answers), 1)
+    figures["model_origin_percent"] = _percent(answer["choices"][0]["origin"] == "model" for answer in answers)
+    written, templates = [choice for choice in choices if choice["origin"] == "model"], {piece.template for piece in pieces}
+    figures["verbatim_percent"] = _percent(template_of(choice) in templates for choice in written)
     drafts, refused = sum(a["usage"]["drafts"] for a in answers), sum(a["usage"]["refused"] for a in answers)
     figures |= {"drafts": drafts, "refused_drafts_percent": round(100 * refused / max(drafts, 1), 2)}
-    figures["choices_per_answer"] = round(sum(len(a["choices"]) for a in answers) / len(answers), 2)
-    figures["repaired_choices"] = sum("left out" in reason for a in answers for c in a["choices"] for reason in c["reasons"])
+    figures["choices_per_answer"] = round(len(choices) / len(answers), 2)
+    figures["model_choices_per_answer"] = round(len(written) / len(answers), 2)
+    figures["repaired_choices"] = sum("left out" in reason for choice in choices for reason in choice["reasons"])
     figures["degraded_answers"] = sum(bool(a["degraded"]) for a in answers)
     return figures
+
+
+def _percent(found: Iterable[bool]) -> float:
+    flags = list(found)
+    return round(100 * sum(flags) / max(len(flags), 1), 1)
 
 
 def page(answers: Sequence[dict[str, Any]], count: int) -> str:
@@ -128,15 +169,12 @@ def main() -> None:
     parser.add_argument("--page", type=int, default=20)
     options = parser.parse_args()
     shop = prepared_shop()
-    names: dict[str, set[str]] = {}
-    for row in tables.read(shop, "products").select(["product_id", "name"]).to_pylist():
-        names.setdefault(row["product_id"], set()).add(row["name"])
     with running(ROOT / "serve" / "config" / "laptop.yaml", log=VAR / "logs" / "answers.log") as server:
         bodies = requests(shop, options.answers, SEED)
         answers = [ask(server.url, body) for body in track(bodies, "Answers")]
     (VAR / "answers.md").write_text(page(answers, options.page), encoding="utf-8")
     print(page(answers, options.page))
-    record("answers", figures_of(answers, names), seed=SEED)
+    record("answers", figures_of(answers, Catalogue.read(shop), load(ROOT / "demo" / "copybook")), seed=SEED)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,19 @@ reason. Law packs and finer repair are not here.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from copywriting.brief import Brief
-from copywriting.claims import fold, ungrounded
+from copywriting.claims import fold, misused, ungrounded
 from copywriting.facts import Fact, phrase_facts
-from copywriting.slots import fill, literals, slots_in
+from copywriting.slots import fill, literals, slots_in, with_gaps
 
 _SENTENCE_END = re.compile(r"(?<=[。！？!?；])|(?<=[.!?;])\s+")
-_HAN = re.compile(r"[\u3400-\u9fff]")
-_LETTER = re.compile(r"[A-Za-z]")
-_LOOKALIKE = re.compile(r"[\u0180-\u02af\u0370-\u1fff\u2c00-\u2dff\ua4d0-\ua7ff]")  # Greek, Cyrillic and others: "hаlf" with a Cyrillic а
-_DANGLING = re.compile(r"[,，、:：(（\-—]$|(?:^|\s)(?:a|an|the|and|or|of|to|with)$", re.IGNORECASE)
+_HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\uf900-\ufaff]")
+_LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ſ]")
+_DANGLING = re.compile(r"[,，、:：(（\-—]$|(?:^|\s)(?:a|an|the|and|or|of)$", re.IGNORECASE)
 _STUTTER = re.compile(r"(\S{4,}?)\s*\1", re.IGNORECASE)
 
 
@@ -60,6 +60,8 @@ def check(template: str, brief: Brief, facts: Mapping[str, Fact], must_not_inclu
     if faults := _shape_faults(lines, brief, facts):
         return Refusal(template, tuple(faults))
     fitted, repairs = _fit(lines, brief, facts)
+    if repairs and (faults := _shape_faults(fitted, brief, facts)):  # what was left out may have been the evidence for what stays
+        return Refusal(template, tuple(faults))
     fitted = _with_phrases(fitted, brief, facts)
     text, spans = fill("\n".join(fitted), {slot: fact.text for slot, fact in facts.items()})
     if faults := _text_faults(text, "\n".join(fitted), brief, must_not_include):
@@ -82,7 +84,8 @@ def _shape_faults(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> 
         faults.append("does not name the product")
     written = set(slots_in("\n".join(lines)))  # "with a gift" needs the gift itself in the text, not only in the warehouse
     for line in lines:
-        faults += [str(claim) for literal in literals(line) for claim in ungrounded(literal, brief.language, written)]
+        said = with_gaps(line)
+        faults += [str(claim) for claim in (*ungrounded(said, brief.language, written), *misused(line, brief.language))]
         faults += ["a brace outside a slot" for literal in literals(line) if set("{}") & set(fold(literal))]
         if _DANGLING.search(line):
             faults.append(f"breaks off: …{line[-20:]!r}")
@@ -139,12 +142,12 @@ def length_of(text: str) -> int:
 
 
 def in_language(template: str, language: str) -> bool:
-    """Are the words between slots written in this language, and in its letters alone? Slots may hold foreign brands."""
+    """Are the words between slots written in the letters of this language, and of no other? Slots may hold foreign brands. A Cyrillic а
+    in "hаlf" is a foreign letter, and so is an accent that stands by itself."""
     words = fold("".join(literals(template.replace("\n", " "))))
-    if _LOOKALIKE.search(words):
-        return False
-    han, latin = len(_HAN.findall(words)), len(_LETTER.findall(words))
-    return han == 0 and latin > 0 if language == "en" else han > 0 and han * 2 > latin
+    han, latin = len(_HAN.findall(words)), len(_LATIN.findall(words))
+    foreign = any(unicodedata.category(c)[0] in "LM" for c in words if not _HAN.match(c) and not _LATIN.match(c))
+    return not foreign and (han == 0 and latin > 0 if language == "en" else han > 0 and han * 2 > latin)
 
 
 def with_parts_joined(copy: Copy, separator: str) -> Copy:

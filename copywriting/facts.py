@@ -4,9 +4,10 @@ A slot whose evidence is missing does not exist: `{stock}` is absent when stock 
 amounts are exact and rounded against the shop (a discount is never overstated).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 
 from copywriting.brief import language_of
 from copywriting.channels import Language
+from copywriting.claims import CURRENCY_SIGNS, ungrounded
 from copywriting.occasions import NAMES
 from copywriting.product import Offer, Product
 from copywriting.shopper import Shopper
@@ -22,7 +24,11 @@ from copywriting.shopper import Shopper
 FEW_IN_STOCK = 20
 GOOD_RATING = 4.0
 ENOUGH_RATINGS = 20
+MAX_PLAIN = 80
+_BLANKS = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 SMALLEST_DISCOUNT_PERCENT = Decimal(5)
+SOON_DAYS = 60
+"""An end further off than this is no reason to act now, and a day without a year would be read as the next one."""
 _TIMEZONES = {"CN": "Asia/Shanghai", "US": "America/New_York", "GB": "Europe/London", "IN": "Asia/Kolkata"}
 
 
@@ -53,22 +59,30 @@ class Pricing:
 
 
 def active_offer(product: Product, now: datetime) -> Offer | None:
-    """The product's offer if it runs at `now`."""
+    """The product's offer if it runs at `now` and gives something: a lower price that is still a price, or a gift."""
     offer = product.offer
-    return offer if offer and offer.starts <= now <= offer.ends else None
+    if offer is None or not offer.starts <= now <= offer.ends:
+        return None
+    if offer.kind == "gift":
+        return offer if offer.gift and offer.gift.strip() else None
+    if product.price is None or offer.value is None:
+        return None
+    return offer if 0 < offer.value < (100 if offer.kind == "percent_off" else product.price) else None
 
 
 def pricing(product: Product, now: datetime) -> Pricing | None:
-    """The price with its running offer. ¥500 with 20 % off is ¥400 beside ¥500. None for a product without a price."""
-    if product.price is None:
+    """The price with its running offer. ¥500 with 20 % off is ¥400 beside ¥500. None for a product without a price above 0 or without
+    a currency."""
+    if product.price is None or product.price <= 0 or not product.currency:
         return None
-    cent = Decimal(1).scaleb(-get_currency_precision(product.currency or "USD"))
+    cent = Decimal(1).scaleb(-get_currency_precision(product.currency))
     offer = active_offer(product, now)
-    pays = product.price
+    full = product.price.quantize(cent, ROUND_CEILING)  # a currency without cents: never less than what is paid
+    pays = full
     if offer and offer.value is not None:
-        reduced = pays * (100 - offer.value) / 100 if offer.kind == "percent_off" else pays - offer.value
-        pays = max(reduced.quantize(cent, ROUND_HALF_UP), Decimal(0))
-    reference = product.price if pays < product.price else product.list_price
+        reduced = full * (100 - offer.value) / 100 if offer.kind == "percent_off" else full - offer.value
+        pays = max(reduced.quantize(cent, ROUND_HALF_UP), cent)
+    reference = full if pays < full else product.list_price
     return Pricing(pays, reference if reference and reference > pays else None)
 
 
@@ -90,17 +104,25 @@ def facts_of(
     if shopper and shopper.personalise:
         source = f"shoppers/{shopper.shopper_id or 'request'}"
         personal = {"shopper.name": shopper.attributes.get("name"), "shopper.city": shopper.attributes.get("city")}
-        facts |= {slot: Fact(slot, text, text, source, 0) for slot, text in personal.items() if text and is_plain(text)}
+        facts |= {slot: Fact(slot, text, text, source, 0) for slot, text in _plain_texts(personal).items()}
         if recent and recent.product_id != product.product_id and recent.vertical == product.vertical:
-            facts["recent"] = Fact(
-                "recent", recent.name, recent.product_id, f"products/{recent.product_id}/{recent.locale}", recent.version
-            )
+            row = f"products/{recent.product_id}/{recent.locale}"
+            facts |= {
+                slot: Fact(slot, text, recent.product_id, row, recent.version)
+                for slot, text in _plain_texts({"recent": recent.name}).items()
+            }
     return facts
 
 
 def is_plain(text: str) -> bool:
     """May this text stand inside copy as it is? One line, printable, no braces, not a link."""
-    return text.isprintable() and not set("{}<>") & set(text) and "://" not in text and len(text) <= 80
+    return text.isprintable() and not set("{}<>") & set(text) and "://" not in text and 0 < len(text.strip()) <= MAX_PLAIN
+
+
+def _plain_texts(texts: Mapping[str, str | None]) -> dict[str, str]:
+    """Those that may stand inside copy, blanks of every width made one space; a line break is no blank."""
+    folded = {slot: _BLANKS.sub(" ", text).strip(" ") for slot, text in texts.items() if text}
+    return {slot: text for slot, text in folded.items() if is_plain(text)}
 
 
 def _product_texts(product: Product, locale: str) -> dict[str, tuple[str, str]]:
@@ -109,13 +131,20 @@ def _product_texts(product: Product, locale: str) -> dict[str, tuple[str, str]]:
     same_language = product.locale.split("-")[0] == language_of(locale)
     # A phrase in another language would break the sentence; a name or a brand is at home in any language.
     kept = values if same_language else {key: values[key] for key in ("name", "brand")}
-    return {slot: (text, text) for slot, text in kept.items() if text and is_plain(text)}
+    phrases = {slot: text for slot, text in _plain_texts(kept).items() if slot in ("name", "brand") or not _offers(text, locale)}
+    return {slot: (text, text) for slot, text in phrases.items()}
+
+
+def _offers(text: str, locale: str) -> bool:
+    """Does a merchant's description promise a price, a discount or a deadline? Such a promise may only come from the offer itself."""
+    found = ungrounded(text, language_of(locale), ())
+    return any(claim.kind in ("discount", "date", "stock") or claim.text in CURRENCY_SIGNS for claim in found)
 
 
 def _price_texts(product: Product, locale: str, now: datetime) -> dict[str, tuple[str, str]]:
     price = pricing(product, now)
     if price is None or product.currency is None:
-        return {}
+        return {}  # a gift without a price would be an offer that nobody can weigh
     texts = {"price": (money(price.pays, product.currency, locale), str(price.pays))}
     if price.reference is not None and price.percent_off >= SMALLEST_DISCOUNT_PERCENT:
         saving = price.reference - price.pays
@@ -123,9 +152,11 @@ def _price_texts(product: Product, locale: str, now: datetime) -> dict[str, tupl
         texts["saving"] = (money(saving, product.currency, locale), str(saving))
         texts["discount"] = (discount_rate(price, language_of(locale)), f"{price.percent_off}%")
     if offer := active_offer(product, now):
-        texts["offer.ends"] = (day_of(offer.ends, locale), offer.ends.isoformat())
-        if offer.gift and is_plain(offer.gift) and product.locale.split("-")[0] == language_of(locale):
-            texts["gift"] = (offer.gift, offer.gift)
+        if product.locale.split("-")[0] == language_of(locale):
+            texts |= {slot: (text, text) for slot, text in _plain_texts({"gift": offer.gift}).items()}
+        if offer.ends - now <= timedelta(days=SOON_DAYS) and ("gift" in texts or offer.kind != "gift"):
+            last = offer.ends - timedelta(seconds=1)  # an end at midnight is the end of the day before
+            texts["offer.ends"] = (day_of(last, locale), offer.ends.isoformat())
     return texts
 
 
@@ -135,8 +166,8 @@ def _evidence_texts(product: Product, locale: str) -> dict[str, tuple[str, str]]
         texts["stock"] = (str(product.stock), str(product.stock))
     count = product.rating_count or 0
     if product.rating is not None and product.rating >= GOOD_RATING and count >= ENOUGH_RATINGS:
-        # Two decimals first: a 4.6 that was stored in 32 bits is 4.599999 and must not be floored to 4.5.
-        mean = Decimal(str(round(product.rating, 2))).quantize(Decimal("0.1"), ROUND_FLOOR)
+        # Four decimals first: a 4.6 that was stored in 32 bits is 4.599999 and must not be floored to 4.5.
+        mean = Decimal(str(round(product.rating, 4))).quantize(Decimal("0.1"), ROUND_FLOOR)
         texts["rating"] = (f"{mean}分" if language_of(locale) == "zh" else f"{mean} out of 5", str(round(product.rating, 2)))
         texts["rating_count"] = (format_decimal(count, locale=_babel(locale)), str(count))
     return texts

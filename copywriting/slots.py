@@ -58,6 +58,7 @@ NOMINAL_WIDTH: dict[str, tuple[int, int]] = {
 }
 """Slot → typical filled length in characters, (zh, en): what a writer must leave room for."""
 
+_GAP = "\ue000"
 _SLOT = re.compile(r"\{([a-z_]+(?:\.[a-z_]+|[0-9])?)\}")
 
 
@@ -80,6 +81,11 @@ def literals(template: str) -> Iterator[str]:
     for i, piece in enumerate(_SLOT.split(template)):
         if i % 2 == 0 and piece:
             yield piece
+
+
+def with_gaps(template: str) -> str:
+    """The template with a mark that is no letter, digit or punctuation in the place of each slot: its words in their neighbourhood."""
+    return _SLOT.sub(_GAP, template)
 
 
 def nominal_length(template: str, language: str) -> int:

@@ -6,12 +6,14 @@ Makes the shop and its pictures, builds the index, fine-tunes generator and sent
 """
 
 import time
+from datetime import UTC, datetime
 
 from rich.console import Console
 
 from demo import shop
 from demo.showcase import scenes
 from demo.stage import VAR, run, serve_and_show, step
+from demo.training_data import write_reviews
 from retrieval.build import build_index
 from serve.config import ROOT
 
@@ -29,6 +31,7 @@ def main() -> None:
         console.print(f"{card.metrics['products']} products, {card.metrics['shoppers']} shoppers, version {card.version}")
     with step(console, "3/4 Fine-tuning generator and sentiment on the shop's own data (Ray Train, two workers)"):
         run(console, "train.generator", "--config", "train/configs/demo_generator.yaml")
+        write_reviews(VAR / "shop", VAR / "training", datetime.now(UTC))
         run(console, "train.sentiment", "--config", "train/configs/demo_sentiment.yaml")
     console.rule("[bold]4/4 The graph: retrieval, generator, rerankers, fusion", align="left")
     serve_and_show(console, ROOT / "serve" / "config" / "laptop.yaml", scenes(VAR / "shop"), started)

@@ -1,7 +1,9 @@
 """Prices over time and offers of the sample shop: what makes `{discount}`, `{saving}` and `{offer.ends}` true.
 
 A list price here was really charged for at least thirty days before the present price, so that it may lawfully be named as the
-reference. Financial products change in whole multiples and are promoted with gifts where a discount would be meaningless.
+reference. An offer takes its discount from the lowest price of the thirty days before the offer began (Directive 98/6/EC, article 6a):
+the present price then held already, and none of those days was cheaper. Financial products change in whole multiples and are promoted
+with gifts where a discount would be meaningless.
 """
 
 import datetime
@@ -20,9 +22,11 @@ Status = Literal["running", "coming", "ended", "none"]
 OFFERS_PER_VERTICAL: tuple[Status, ...] = ("running",) * 8 + ("coming",) + ("ended",) + ("none",) * 10
 """Every vertical's twenty products share these statuses out: 40 % run today, 5 % come, 5 % are over."""
 
-_HISTORY_DAYS = (100, 121)
+_HISTORY_DAYS = (110, 131)
 _REFERENCE_DAYS = (35, 60)
 _LATEST_CHANGE_DAYS = (4, 26)
+_PRIOR_DAYS = 30
+"""Before an offer: the days whose lowest price its discount may be taken from."""
 _STEPS = tuple(map(Decimal, ("0.92", "1.08", "1.16", "1.26")))
 _MULTIPLES = (Decimal(2), Decimal(3))
 _AMOUNTS = tuple(map(Decimal, (1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 50, 60, 80, 100, 120, 150, 200, 300, 400, 500)))
@@ -51,6 +55,11 @@ class Promotion:
     starts: datetime.datetime
     ends: datetime.datetime
 
+    @property
+    def lowers_price(self) -> bool:
+        """Is it more than a gift?"""
+        return bool(self.values)
+
     def runs_at(self, instant: datetime.datetime) -> bool:
         """Is the offer on at this instant?"""
         return self.starts <= instant <= self.ends
@@ -71,13 +80,17 @@ def list_prices(product: Merchandise) -> dict[str, Decimal] | None:
     return {currency: max(_charm(price * product.list_factor), price + 1) for currency, price in product.prices.items()}
 
 
-def history(product: Merchandise, today: datetime.date, rng: np.random.Generator) -> tuple[PricePoint, ...]:
-    """Every price of the last hundred days and more, oldest first; the last one is the present price."""
+def history(product: Merchandise, offer: Promotion | None, today: datetime.date, rng: np.random.Generator) -> tuple[PricePoint, ...]:
+    """Every price of the last hundred days and more, oldest first; the last one is the present price, which began before the offer."""
     reference = list_prices(product)
     begin, latest = int(rng.integers(*_HISTORY_DAYS)), int(rng.integers(*_LATEST_CHANGE_DAYS))
+    offered = (today - offer.starts.date()).days if offer and offer.lowers_price else None  # days ago; below zero where it is coming
+    if offered is not None:
+        latest = max(latest, offered + 1)
     if reference is None:
-        days = [begin, int(rng.integers(78, 95)), int(rng.integers(64, 76)), int(rng.integers(30, 60)), latest]
-        prices = [*_wandering(product, rng), dict(product.prices)]
+        days = [begin, int(rng.integers(78, 95)), int(rng.integers(64, 76)), int(rng.integers(40, 60)), latest]
+        dear = [offered is not None and until <= offered + _PRIOR_DAYS for until in days[1:]]
+        prices = [*_wandering(product, dear, rng), dict(product.prices)]
     else:
         listed = latest + int(rng.integers(*_REFERENCE_DAYS))
         days = [begin, listed + int(rng.integers(3, 15)), listed, latest]
@@ -114,29 +127,23 @@ def promotion(
     return Promotion("percent_off", dict.fromkeys(CURRENCIES.values(), percent), None, starts, ends)
 
 
-def _wandering(product: Merchandise, rng: np.random.Generator) -> list[dict[str, Decimal]]:
-    """Four earlier prices, each unlike the one after it in every currency. The latest was dearer than the present one, so that no
-    discount is taken from a price that had just been raised."""
-    earlier = [{currency: _drawn(product, price, rng, above=price) for currency, price in product.prices.items()}]
-    for _ in range(3):
-        following = earlier[0]
-        earlier.insert(0, {c: _drawn(product, price, rng, unlike=following[c]) for c, price in product.prices.items()})
-    return earlier
+def _wandering(product: Merchandise, dear: Sequence[bool], rng: np.random.Generator) -> list[dict[str, Decimal]]:
+    """Four earlier prices, oldest first, each unlike the one after it in every currency. Where `dear` says so a price is no lower than
+    the present one. The latest never is: a price that has just been raised is no price to name."""
+    later = [dict(product.prices)]
+    for no_lower in reversed((*dear[:-1], True)):
+        following = later[0]
+        later.insert(0, {c: _drawn(product, price, following[c], no_lower, rng) for c, price in product.prices.items()})
+    return later[:-1]
 
 
-def _drawn(
-    product: Merchandise,
-    price: Decimal,
-    rng: np.random.Generator,
-    above: Decimal = Decimal(0),
-    unlike: Decimal | None = None,
-) -> Decimal:
-    """A price near the present one."""
+def _drawn(product: Merchandise, price: Decimal, unlike: Decimal, no_lower: bool, rng: np.random.Generator) -> Decimal:
+    """A price near the present one, and not the one that it changes to."""
     if product.vertical == "finance":
         candidates = [price, *(price * multiple for multiple in _MULTIPLES)]
     else:
         candidates = [price, *(_charm(price * step) for step in _STEPS)]
-    allowed = [candidate for candidate in candidates if candidate > above and candidate != unlike]
+    allowed = [candidate for candidate in candidates if candidate != unlike and (candidate >= price or not no_lower)]
     return allowed[int(rng.integers(len(allowed)))]
 
 

@@ -94,11 +94,12 @@ def listed(shop: Range, seed: int, today: datetime.date) -> tuple[Listing, ...]:
         statuses = [OFFERS_PER_VERTICAL[i] for i in rng.permutation(len(products))]
         low = set(rng.choice(len(products), size=_LOW_PER_VERTICAL, replace=False).tolist())
         for i, (product, status) in enumerate(zip(products, statuses, strict=True)):
+            offer = promotion(product, status, shop.gifts[vertical], today, rng)
             listings.append(
                 Listing(
                     product=product,
-                    prices=history(product, today, rng),
-                    offer=promotion(product, status, shop.gifts[vertical], today, rng),
+                    prices=history(product, offer, today, rng),
+                    offer=offer,
                     stock=_stock(vertical, i in low, rng),
                     rating=round(3.2 + 1.7 * float(rng.beta(4.2, 1.7)), 1),
                     rating_count=8 + int(rng.lognormal(5.4, 1.3)),

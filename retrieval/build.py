@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.progress import track
 
-from artifacts.card import ArtifactError, Card, sha256_of, write_card
+from artifacts.card import ArtifactError, Card, check_output, sha256_of, write_card
 from retrieval import tables
 from retrieval.catalogue import Catalogue
 from retrieval.encoder import EncoderError, LsaEncoder, TextEncoder, TransformersEncoder, save_spec
@@ -29,7 +29,9 @@ _BATCH = 256
 def build_index(
     shop: Path, out: Path, *, encoder: str = "lsa", dim: int = 128, seed: int = 0, now: datetime | None = None, quiet: bool = False
 ) -> Card:
-    """Build into `out`, replacing what is there. A shop without shoppers or events gives an index of products only."""
+    """Build into `out`, replacing an older index. A shop without shoppers or events gives an index of products only. Raises ArtifactError
+    for an `out` that holds anything else, before it builds."""
+    check_output(out, "index", source=shop)
     catalogue = Catalogue.read(shop)
     documents = [catalogue.document(product_id) for product_id in catalogue.product_ids]
     text_encoder = make_encoder(encoder, documents, dim, seed)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from babel.numbers import get_territory_currencies
 from numpy.typing import NDArray
 
 from copywriting.product import Offer, Product
@@ -19,10 +20,15 @@ from retrieval import tables
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which products may be recommended. `verticals` empty means any; prices are in the row's own currency, both inclusive."""
+    """Which products may be recommended. Empty `verticals`, `kinds` or `categories` mean any; a category is any step of the merchant's
+    path. Prices are inclusive and in the currency of the locale's market, unless `currency` names another; a price in any other currency
+    is outside of every bound."""
 
     in_stock: bool = True
     verticals: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    currency: str | None = None
     min_price: float | None = None
     max_price: float | None = None
     exclude: frozenset[str] = frozenset()
@@ -85,10 +91,15 @@ class Catalogue:
             mask &= columns.in_stock
         if filters.verticals:
             mask &= np.isin(columns.vertical, filters.verticals)
-        if filters.min_price is not None:
-            mask &= columns.price >= filters.min_price
-        if filters.max_price is not None:
-            mask &= columns.price <= filters.max_price
+        if filters.kinds:
+            mask &= np.isin(columns.kind, filters.kinds)
+        if filters.categories:
+            wanted = set(filters.categories)
+            mask &= np.array([not wanted.isdisjoint(path) for path in columns.category], dtype=np.bool_)
+        if filters.min_price is not None or filters.max_price is not None:
+            mask &= columns.currency == (filters.currency or _market_currency(locale))
+            mask &= columns.price >= (-np.inf if filters.min_price is None else filters.min_price)
+            mask &= columns.price <= (np.inf if filters.max_price is None else filters.max_price)
         mask[self.rows_of(filters.exclude)] = False
         return mask
 
@@ -105,6 +116,9 @@ class Catalogue:
             self._columns[locale] = _Columns(
                 in_stock=_numpy(pc.greater(pc.fill_null(taken["stock"], 1), 0)),
                 vertical=np.array(taken["vertical"].to_pylist()),
+                kind=np.array([kind or "" for kind in taken["kind"].to_pylist()]),
+                category=tuple(map(frozenset, taken["category"].to_pylist())),
+                currency=np.array([currency or "" for currency in taken["currency"].to_pylist()]),
                 price=_numpy(pc.fill_null(pc.cast(taken["price"], pa.float64()), float("nan"))),
             )
         return self._columns[locale]
@@ -121,7 +135,16 @@ class Catalogue:
 class _Columns:
     in_stock: NDArray[np.bool_]
     vertical: NDArray[np.str_]
+    kind: NDArray[np.str_]
+    category: tuple[frozenset[str], ...]
+    currency: NDArray[np.str_]
     price: NDArray[np.float64]
+
+
+def _market_currency(locale: str) -> str:
+    """What is paid with today in the locale's country: en-GB → GBP. A locale without a country has none."""
+    current = get_territory_currencies(locale.rpartition("-")[2]) if "-" in locale else []
+    return current[0] if current else ""
 
 
 def _numpy(column: Any) -> NDArray[Any]:

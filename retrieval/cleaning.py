@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from retrieval.expressions import FILE, ROW, ColumnError, Rows, column, evaluate, meets, texts
+from retrieval.expressions import FILE, ROW, ColumnError, Rows, column, evaluate, meets, numbers, texts
 from retrieval.mapping import Outlier, Source
 from retrieval.sources import Batch
 from retrieval.strict import unknown
@@ -114,9 +114,11 @@ def _offered(table: pa.Table) -> list[str]:
 def _with_absent_keys(rows: pa.Table, batch: Batch, source: Source, needed: dict[str, str]) -> pa.Table:
     """For JSON lines: a key that no line of this batch has is a column without values."""
     if batch.sparse:
-        fields = source.fields
-        asked = {name for expression in fields.values() for name in expression.columns()} | needed.keys()
-        for name in sorted(asked - set(fields) - set(rows.column_names)):
+        asked, made = needed.keys() - source.fields.keys(), set[str]()
+        for field, expression in source.fields.items():  # a field may read the column of its own name, or a field before it
+            asked |= expression.columns() - made
+            made.add(field)
+        for name in sorted(asked - set(rows.column_names)):
             rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
     return rows
 
@@ -144,8 +146,7 @@ def _typed(text: pa.Table, source: Source) -> tuple[pa.Table, list[pa.Table], Ma
             raise ColumnError(f"fields.{name}: {error}") from error
         table = table.drop_columns([name]) if name in table.column_names else table
         table = table.append_column(name, found.values)
-        unreadable = np.zeros(text.num_rows, np.bool_)
-        unreadable[found.unreadable] = True
+        unreadable = _mask(found.unreadable, text.num_rows)
         action = REFUSED if expression.required else CHANGED
         notes.append(note(table, unreadable & ~refused, (action, "unparsable", name), found.given))
         if expression.required:
@@ -159,9 +160,18 @@ def _broken_rules(table: pa.Table, source: Source) -> list[tuple[str, str, Mask]
     """(rule, column, which rows break it), in the order of the mapping."""
     broken = [(rule.rule, rule.column, meets(rule, table)) for rule in source.rules.exclude]
     for name in source.rules.positive:
-        below = pc.less_equal(column(table, name).cast(pa.float64()), 0.0).fill_null(False)
+        values, unreadable = numbers(table, name)
+        below = pc.less_equal(values, 0.0).fill_null(False)
+        broken.append(("unparsable", name, _mask(unreadable, table.num_rows)))
         broken.append(("not_positive", name, below.to_numpy(zero_copy_only=False)))
     return broken
+
+
+def _mask(at: Rows, count: int) -> Mask:
+    """True at these rows."""
+    mask = np.zeros(count, np.bool_)
+    mask[at] = True
+    return mask
 
 
 def _digests(rows: pa.Table) -> pa.Array:
@@ -169,7 +179,7 @@ def _digests(rows: pa.Table) -> pa.Array:
     names = [name for name in sorted(rows.column_names) if name not in (FILE, ROW)]
     columns = [pc.binary_join_element_wise(name, column(rows, name), "\x1e") for name in names]
     # nulls are skipped: a key that only later lines of a JSON file have must not tell equal rows apart
-    whole = pc.binary_join_element_wise(*columns, "\x1f", null_handling="skip")
+    whole = pc.binary_join_element_wise(*columns, "\x1f", null_handling="skip") if columns else pa.repeat("", rows.num_rows)
     digests = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in whole.to_pylist()]
     return pa.array(digests, pa.binary(16))
 
@@ -209,8 +219,10 @@ def refuse_duplicates(rows: pa.Table) -> Cleaned:
 
 
 def refuse_outliers(rows: pa.Table, rule: Outlier) -> Cleaned:
-    """Refuse values beyond `times` the median of their group, or below the median / `times`; sizes count, not signs."""
-    values = np.abs(column(rows, rule.column).cast(pa.float64()).to_numpy(zero_copy_only=False))
+    """Refuse values beyond `times` the median of their group, or below the median / `times`, and what is no number; sizes count, not
+    signs."""
+    read, unreadable = numbers(rows, rule.column)
+    values = np.abs(read.to_numpy(zero_copy_only=False))
     groups = codes(texts(column(rows, rule.within))) if rule.within else np.zeros(len(values), np.int64)
     known = ~np.isnan(values) & (groups >= 0)
     middle, size = _medians(groups[known], values[known], int(groups.max(initial=-1)) + 1)
@@ -218,8 +230,11 @@ def refuse_outliers(rows: pa.Table, rule: Outlier) -> Cleaned:
     far = (values > typical * rule.times) | (values < typical / rule.times)
     told = pa.array([f"median {median:g}" for median in typical[far]], pa.string())
     picked = column(rows, rule.column).filter(pa.array(far))  # picked here, so that both are as long as the notes
-    notes = note(rows, far, (REFUSED, "outlier", rule.column), picked, told)
-    return Cleaned(rows.filter(pa.array(~far)), notes)
+    notes = [
+        note(rows, unreadable, (REFUSED, "unparsable", rule.column), column(rows, rule.column)),
+        note(rows, far, (REFUSED, "outlier", rule.column), picked, told),
+    ]
+    return Cleaned(rows.filter(pa.array(~(far | _mask(unreadable, rows.num_rows)))), joined(notes))
 
 
 def _medians(groups: Rows, values: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], Rows]:

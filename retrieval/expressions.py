@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator, validate_call
 
 from retrieval.strict import Strict, unknown
-from retrieval.transforms import PAIRS, TRANSFORMS, Step
+from retrieval.transforms import PAIRS, TRANSFORMS, Step, to_decimal
 
 FILE = "source_file"
 ROW = "source_row"
@@ -114,7 +114,7 @@ class Evaluated:
 
 
 class ColumnError(ValueError):
-    """An expression that names a column which isn't there."""
+    """A key that names a column which isn't there, or one of a type that it can't use."""
 
 
 def column(rows: pa.Table, name: str) -> pa.Array:
@@ -129,38 +129,63 @@ def texts(values: pa.Array) -> pa.Array:
     """Values as text, for reports, templates and conditions; lists and maps as Python writes them."""
     if pa.types.is_nested(values.type):
         return pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
-    if pa.types.is_decimal(values.type):  # 2.550000 reads as 2.55
-        return pc.replace_substring_regex(values.cast(pa.string()), r"\.?0+$", "")
+    if pa.types.is_decimal(values.type):  # 2.550000 reads as 2.55; the zeros of 2000 stay
+        return pc.replace_substring_regex(values.cast(pa.string()), r"(\.\d*[1-9])0+$|\.0+$", r"\1")
     return values.cast(pa.string())
+
+
+def numbers(rows: pa.Table, name: str) -> tuple[pa.Array, Rows]:
+    """A column as float64, text read the plain way, and the rows whose text is no number (null there). Raises ColumnError for a column
+    that can't hold numbers."""
+    values = column(rows, name)
+    if pa.types.is_string(values.type):
+        read = transformed(values, [to_decimal()])
+        return read.values.cast(pa.float64()), read.unreadable
+    if pa.types.is_nested(values.type) or pa.types.is_temporal(values.type):
+        raise ColumnError(f"column {name!r} holds {values.type}, not numbers; name another, or make a field of it with to_decimal")
+    return values.cast(pa.float64()), np.empty(0, np.int64)
 
 
 def evaluate(expression: Expression, rows: pa.Table) -> Evaluated:
     """Compute an expression for every row."""
-    values = _origin(expression, rows)
-    nothing = np.empty(0, np.int64)
+    origin = _origin(expression, rows)
     if not expression.transforms:
-        return Evaluated(values, nothing, values)
-    steps = [transform.step() for transform in expression.transforms]
-    return transformed(values, steps)
+        return origin
+    found = transformed(origin.values, [transform.step() for transform in expression.transforms])
+    if not len(origin.unreadable):
+        return found
+    return Evaluated(found.values, np.union1d(origin.unreadable, found.unreadable), origin.given)
 
 
-def _origin(expression: Expression, rows: pa.Table) -> pa.Array:
+def _origin(expression: Expression, rows: pa.Table) -> Evaluated:
     """The value before its transforms."""
-    if expression.column is not None:
-        return column(rows, expression.column)
-    if expression.template is not None:
-        return fill(expression.template, rows)
     if expression.multiply is not None:
-        factors = [column(rows, name).cast(pa.float64()) for name in expression.multiply]
-        product = factors[0]
-        for factor in factors[1:]:
-            product = pc.multiply(product, factor)
-        return pc.round(product, 6)  # 6 x 2.55 is 15.3, whatever binary fractions make of it
-    if expression.entries is not None:
-        return _map(expression.entries, expression.merge, rows)
-    if isinstance(expression.constant, list | dict):
-        return pa.array([expression.constant] * rows.num_rows)
-    return pa.repeat(pa.scalar(expression.constant), rows.num_rows)
+        return _product(expression.multiply, rows)
+    if expression.column is not None:
+        values = column(rows, expression.column)
+    elif expression.template is not None:
+        values = fill(expression.template, rows)
+    elif expression.entries is not None:
+        values = _map(expression.entries, expression.merge, rows)
+    elif isinstance(expression.constant, list | dict):
+        values = pa.array([expression.constant] * rows.num_rows, pa.array([expression.constant]).type)
+    else:
+        values = pa.repeat(pa.scalar(expression.constant), rows.num_rows)
+    return Evaluated(values, np.empty(0, np.int64), values)
+
+
+def _product(names: Sequence[str], rows: pa.Table) -> Evaluated:
+    """The columns' product; unreadable where one of them is no number."""
+    factors = [numbers(rows, name) for name in names]
+    product = factors[0][0]
+    for factor, _ in factors[1:]:
+        product = pc.multiply(product, factor)
+    product = pc.round(product, 6)  # 6 x 2.55 is 15.3, whatever binary fractions make of it
+    unreadable = np.unique(np.concatenate([bad for _, bad in factors]))
+    if not len(unreadable):
+        return Evaluated(product, unreadable, product)
+    given = pc.binary_join_element_wise(*(texts(column(rows, name)) for name in names), " x ", null_handling="replace")
+    return Evaluated(product, unreadable, given)
 
 
 def fill(template: str, rows: pa.Table) -> pa.Array:
@@ -176,7 +201,7 @@ def fill(template: str, rows: pa.Table) -> pa.Array:
 
 def _map(entries: dict[str, Expression], merge: Sequence[str], rows: pa.Table) -> pa.Array:
     """A text map for each row: the merged maps, then the entries that have a value."""
-    base = [column(rows, name).to_pylist() for name in merge]
+    base = [_pairs(rows, name) for name in merge]
     values = {key: texts(evaluate(entry, rows).values).to_pylist() for key, entry in entries.items()}
     maps = []
     for i in range(rows.num_rows):
@@ -184,6 +209,15 @@ def _map(entries: dict[str, Expression], merge: Sequence[str], rows: pa.Table) -
         pairs |= {key: value[i] for key, value in values.items() if value[i] is not None}
         maps.append(list(pairs.items()))
     return pa.array(maps, PAIRS)
+
+
+def _pairs(rows: pa.Table, name: str) -> list[Any]:
+    """A column of maps. Raises ColumnError for one of anything else."""
+    maps = column(rows, name)
+    if not (pa.types.is_map(maps.type) or pa.types.is_null(maps.type)):
+        raise ColumnError(f"merge: column {name!r} holds {maps.type}, not maps; make a field of it with parse_pairs, or use entries")
+    found: list[Any] = maps.to_pylist()
+    return found
 
 
 def transformed(values: pa.Array, steps: list[Step]) -> Evaluated:

@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 from retrieval.catalogue import Catalogue
 from retrieval.encoder import TextEncoder, Vectors
 
-EVENT_WEIGHTS = {"view": 1.0, "search": 2.0, "cart": 3.0, "purchase": 5.0, "review": 1.0, "cancellation": -5.0}
+EVENT_WEIGHTS = {"view": 1.0, "search": 2.0, "cart": 3.0, "purchase": 5.0, "review": 1.0}
 HALF_LIFE_DAYS = 30.0
 MAX_INTERESTS = 3
 _NO_SIGNAL = 1e-6  # a purchase and its cancellation leave rounding noise, not a direction
@@ -70,14 +70,29 @@ def behaviour_features(
 
 
 def _weights(events: pa.Table, now: datetime) -> NDArray[np.float64]:
-    """(events,) weight of each event: its kind, halved every 30 days; a review counts by its stars around 3."""
+    """(events,) weight of each event: its kind, halved every 30 days; a review counts by its stars around 3, a purchase by the share of
+    it that was kept. What was sent back says no more than that it was looked at."""
     kind = np.array([EVENT_WEIGHTS.get(name, 0.0) for name in events["kind"].to_pylist()])
     stars = pc.fill_null(events["value"], 3.0).to_numpy()
     is_review = pc.equal(events["kind"], "review").to_numpy()
-    kind = np.where(is_review, stars - 3.0, kind)
+    kind = np.where(is_review, stars - 3.0, kind) * _kept_share(events)
     age_days = _age_days(events, now)
     decayed: NDArray[np.float64] = kind * 0.5 ** (age_days / HALF_LIFE_DAYS)
     return decayed
+
+
+def _kept_share(events: pa.Table) -> NDArray[np.float64]:
+    """(events,) for a purchase the share of the units of this product that the shopper bought and kept, else 1."""
+    product = pc.fill_null(pc.dictionary_encode(events["product_id"].combine_chunks()).indices, -1).to_numpy().astype(np.int64)
+    row = events["row"].to_numpy().astype(np.int64)
+    _, pair = np.unique(row * (product.max(initial=0) + 2) + product, return_inverse=True)
+    units = pc.fill_null(events["quantity"], 1).to_numpy().astype(np.float64)
+    is_purchase, is_return = (pc.equal(events["kind"], kind).to_numpy() for kind in ("purchase", "cancellation"))
+    bought = np.bincount(pair, units * is_purchase)
+    returned = np.minimum(np.bincount(pair, units * is_return), bought)
+    kept = 1 - returned / np.maximum(bought, 1e-9)
+    share: NDArray[np.float64] = np.where(is_purchase, kept[pair], 1.0)
+    return share
 
 
 def _age_days(events: pa.Table, now: datetime) -> NDArray[np.float64]:

@@ -2,11 +2,11 @@
 
 Products get readable titles, short names, known verticals and believable prices; events and prices must point at products and
 shoppers that exist; ids must be unique. `FINISH` names the rules of each table in order: a rule is a function of the rows and the ids
-known so far that gives the rows that stay, and notes.
+known so far that gives the rows that stay, and notes. Those on money are in `money`, on consent in `consent`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -15,57 +15,46 @@ import pyarrow.compute as pc
 
 from copywriting.taxonomy import GENERAL, VERTICALS
 from retrieval.cancellations import match
-from retrieval.cleaning import CHANGED, KEPT, REFUSED, Cleaned, Mask, joined, note
+from retrieval.cleaning import CHANGED, Cleaned, Mask, joined, note
+from retrieval.consent import consents
 from retrieval.expressions import column, transformed
 from retrieval.folding import key_codes
+from retrieval.money import currencies, offers, prices, sale_prices, values
 from retrieval.names import short_name, title_case
+from retrieval.rules import Known, Rule, changed, emptied, mask, refused, replaced
 from retrieval.shaping import CANCELLED
-from retrieval.tables import EVENT_KINDS
+from retrieval.tables import EVENT_KINDS, INSTANT
 from retrieval.transforms import PAIRS, TEXT, Step
 
 MAX_ATTRIBUTES = 40
 MAX_ATTRIBUTE_CHARS = 120
 """Longer ones are warranty terms and care manuals, not facts that copy can use."""
+CLOCK_SLACK = timedelta(days=1)
+"""What a till's clock or a time zone may be wrong by; later events haven't happened."""
+
+_LOCALE = re.compile(r"([a-z]{2})[-_]([a-z]{2})", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class Known:
-    """The ids of the tables made before this one."""
-
-    products: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
-    shoppers: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
-
-
-Rule = Callable[[pa.Table, Known], Cleaned]
-
-
-def _replaced(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    """The rows with one column's values exchanged."""
-    return rows.set_column(rows.column_names.index(name), rows.schema.field(name), values)
+def locales(rows: pa.Table, _: Known) -> Cleaned:
+    """Locales of the form zh-CN: other ways to write one are mended, what is none is refused."""
+    read = transformed(column(rows, "locale"), [Step(_locale, TEXT)])
+    bad = np.zeros(rows.num_rows, np.bool_)
+    bad[read.unreadable] = True
+    first = refused(rows, bad, "unknown_locale", "locale")
+    second = changed(first.rows, "locale", read.values.filter(pa.array(~bad)), "locale_normalised")
+    return Cleaned(second.rows, joined([first.notes, second.notes]))
 
 
-def _changed(rows: pa.Table, name: str, new: pa.Array, rule: str) -> Cleaned:
-    """The rows with new values, and a note on each that differs."""
-    old = column(rows, name)
-    differs = pc.not_equal(old, new).fill_null(False)
-    differs = pc.or_(differs, pc.xor(pc.is_null(old), pc.is_null(new)))
-    return Cleaned(_replaced(rows, name, new), note(rows, differs.to_numpy(zero_copy_only=False), (CHANGED, rule, name), old, new))
-
-
-def _refused(rows: pa.Table, bad: Mask, rule: str, name: str) -> Cleaned:
-    """The rows without the bad ones, and a note on each of those."""
-    return Cleaned(rows.filter(pa.array(~bad)), note(rows, bad, (REFUSED, rule, name), column(rows, name)))
-
-
-def _emptied(rows: pa.Table, name: str, bad: pa.Array, rule: str) -> Cleaned:
-    """The rows with the bad values of a column left empty."""
-    values = column(rows, name)
-    return _changed(rows, name, pc.if_else(bad.fill_null(False), pa.scalar(None, values.type), values), rule)
+def _locale(text: str) -> str:
+    """zh_cn → zh-CN. Raises ValueError."""
+    if not (found := _LOCALE.fullmatch(text)):
+        raise ValueError(f"{text!r} is not a locale; write a language and a country: zh-CN")
+    return f"{found[1].lower()}-{found[2].upper()}"
 
 
 def titles(rows: pa.Table, _: Known) -> Cleaned:
     """Shouted titles in title case, runs of blanks as one."""
-    return _changed(rows, "title", transformed(column(rows, "title"), [Step(title_case, TEXT)]).values, "title_normalised")
+    return changed(rows, "title", transformed(column(rows, "title"), [Step(title_case, TEXT)]).values, "title_normalised")
 
 
 def names(rows: pa.Table, _: Known) -> Cleaned:
@@ -74,38 +63,18 @@ def names(rows: pa.Table, _: Known) -> Cleaned:
     made = pa.array([name or short_name(title, brand) for name, title, brand in given], pa.string())
     shortened = pc.and_(pc.is_null(column(rows, "name")), pc.not_equal(made, column(rows, "title")))
     notes = note(rows, shortened.to_numpy(zero_copy_only=False), (CHANGED, "name_shortened", "name"), column(rows, "title"), made)
-    return Cleaned(_replaced(rows, "name", made), notes)
+    return Cleaned(replaced(rows, "name", made), notes)
 
 
 def verticals(rows: pa.Table, _: Known) -> Cleaned:
     """Verticals and kinds outside the taxonomy become `general` and none."""
     given = column(rows, "vertical").fill_null(GENERAL)
     known = pc.is_in(given, pa.array([*VERTICALS, GENERAL]))
-    first = _changed(_replaced(rows, "vertical", given), "vertical", pc.if_else(known, given, GENERAL), "unknown_vertical")
+    first = changed(replaced(rows, "vertical", given), "vertical", pc.if_else(known, given, GENERAL), "unknown_vertical")
     pairs = zip(first.rows["vertical"].to_pylist(), first.rows["kind"].to_pylist(), strict=True)
     strange = pa.array([kind is not None and kind not in VERTICALS.get(vertical, ()) for vertical, kind in pairs], pa.bool_())
-    second = _emptied(first.rows, "kind", strange, "unknown_kind")
+    second = emptied(first.rows, "kind", strange, "unknown_kind")
     return Cleaned(second.rows, joined([first.notes, second.notes]))
-
-
-def prices(rows: pa.Table, _: Known) -> Cleaned:
-    """A price above zero or none; a list price above the price or none. A product without a price stays: its copy has no price.
-
-    Its currency goes with it.
-    """
-    notes = []
-    for name in ("price", "list_price"):
-        below = pc.less_equal(column(rows, name).cast(pa.float64()), 0.0)
-        rows, told = _parts(_emptied(rows, name, below, "not_positive"))
-        notes.append(told)
-    absent = pc.is_null(column(rows, "price"))
-    # a whole catalogue without prices is the mapping's choice, single products without one are worth a look
-    if not pc.all(absent).as_py():
-        notes.append(note(rows, absent.to_numpy(zero_copy_only=False), (KEPT, "no_price", "price")))
-    rows = _replaced(rows, "currency", pc.if_else(absent, pa.scalar(None, pa.string()), column(rows, "currency")))
-    not_above = pc.or_kleene(absent, pc.less_equal(column(rows, "list_price"), column(rows, "price")))
-    rows, told = _parts(_emptied(rows, "list_price", not_above, "list_price_not_above_price"))
-    return Cleaned(rows, joined([*notes, told]))
 
 
 def _parts(cleaned: Cleaned) -> tuple[pa.Table, pa.Table]:
@@ -116,9 +85,9 @@ def _parts(cleaned: Cleaned) -> tuple[pa.Table, pa.Table]:
 def counts(rows: pa.Table, _: Known) -> Cleaned:
     """Ratings between 0 and 5, no negative numbers of ratings or units."""
     rating = column(rows, "rating")
-    rows, first = _parts(_emptied(rows, "rating", pc.or_(pc.less(rating, 0.0), pc.greater(rating, 5.0)), "rating_out_of_range"))
-    rows, second = _parts(_emptied(rows, "rating_count", pc.less(column(rows, "rating_count"), 0), "negative"))
-    rows, third = _parts(_emptied(rows, "stock", pc.less(column(rows, "stock"), 0), "negative"))
+    rows, first = _parts(emptied(rows, "rating", pc.or_(pc.less(rating, 0.0), pc.greater(rating, 5.0)), "rating_out_of_range"))
+    rows, second = _parts(emptied(rows, "rating_count", pc.less(column(rows, "rating_count"), 0), "negative"))
+    rows, third = _parts(emptied(rows, "stock", pc.less(column(rows, "stock"), 0), "negative"))
     return Cleaned(rows, joined([first, second, third]))
 
 
@@ -129,7 +98,7 @@ def attributes(rows: pa.Table, _: Known) -> Cleaned:
     gone = [[key for key, _ in pairs if key not in dict(kept)] for pairs, kept in zip(given, usable, strict=True)]
     told = pa.array([", ".join(keys) for keys in gone], pa.string())
     notes = note(rows, np.array([bool(keys) for keys in gone], np.bool_), (CHANGED, "attribute_too_long", "attributes"), told)
-    return Cleaned(_replaced(rows, "attributes", pa.array(usable, PAIRS).cast(rows.schema.field("attributes").type)), notes)
+    return Cleaned(replaced(rows, "attributes", pa.array(usable, PAIRS).cast(rows.schema.field("attributes").type)), notes)
 
 
 def unique(*key: str) -> Rule:
@@ -139,7 +108,7 @@ def unique(*key: str) -> Rule:
         numbers = key_codes(rows, list(key))
         repeated = np.ones(rows.num_rows, np.bool_)
         repeated[np.unique(numbers, return_index=True)[1]] = False
-        return _refused(rows, repeated & (numbers >= 0), "duplicate_key", key[0])
+        return refused(rows, repeated & (numbers >= 0), "duplicate_key", key[0])
 
     return rule
 
@@ -152,41 +121,41 @@ def references(table: str) -> Rule:
             "products": ("product_id", known.products, "unknown_product"),
             "shoppers": ("shopper_id", known.shoppers, "unknown_shopper"),
         }[table]
-        values = column(rows, name)
-        bad = pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, ids)))
-        return _refused(rows, bad.to_numpy(zero_copy_only=False), broken, name)
+        given = column(rows, name)
+        bad = pc.and_(pc.is_valid(given), pc.invert(pc.is_in(given, ids)))
+        return refused(rows, mask(bad), broken, name)
 
     return rule
-
-
-def sale_prices(rows: pa.Table, _: Known) -> Cleaned:
-    """Prices above zero only: rounded to cents some aren't."""
-    bad = pc.less_equal(column(rows, "price").cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False)
-    return _refused(rows, bad, "not_positive", "price")
 
 
 def kinds(rows: pa.Table, _: Known) -> Cleaned:
     """Events of a known kind. Cancellations get their kind here, and sizes instead of signs."""
     rows, taken = _without_cancelled(rows)
     kind = pc.if_else(pa.array(taken), "cancellation", column(rows, "kind"))
-    rows = _replaced(rows, "kind", kind)
+    rows = replaced(rows, "kind", kind)
     for name in ("quantity", "value"):
-        values = column(rows, name)
-        rows = _replaced(rows, name, pc.if_else(pa.array(taken), pc.abs(values), values))
-    return _refused(rows, ~pc.is_in(column(rows, "kind"), pa.array(EVENT_KINDS)).to_numpy(zero_copy_only=False), "unknown_kind", "kind")
+        amounts = column(rows, name)
+        rows = replaced(rows, name, pc.if_else(pa.array(taken), pc.abs(amounts), amounts))
+    return refused(rows, ~pc.is_in(column(rows, "kind"), pa.array(EVENT_KINDS)).to_numpy(zero_copy_only=False), "unknown_kind", "kind")
 
 
 def _without_cancelled(rows: pa.Table) -> tuple[pa.Table, Mask]:
     """The rows, and which ones the mapping calls cancellations (none where it has no such rule)."""
     if CANCELLED not in rows.column_names:
         return rows, np.zeros(rows.num_rows, np.bool_)
-    return rows.drop_columns([CANCELLED]), column(rows, CANCELLED).to_numpy(zero_copy_only=False)
+    # empty for the rows of a part whose mapping has no such rule
+    return rows.drop_columns([CANCELLED]), mask(column(rows, CANCELLED))
 
 
 def quantities(rows: pa.Table, _: Known) -> Cleaned:
     """Purchases and cancellations of at least one unit."""
-    bad = pc.less_equal(column(rows, "quantity"), 0).fill_null(False)
-    return _refused(rows, bad.to_numpy(zero_copy_only=False), "not_positive", "quantity")
+    return refused(rows, mask(pc.less_equal(column(rows, "quantity"), 0)), "not_positive", "quantity")
+
+
+def past(rows: pa.Table, known: Known) -> Cleaned:
+    """Events that have happened."""
+    latest = pa.scalar(known.now + CLOCK_SLACK, INSTANT)
+    return refused(rows, mask(pc.greater(column(rows, "at"), latest)), "future_event", "at")
 
 
 def cancellations(rows: pa.Table, _: Known) -> Cleaned:
@@ -195,10 +164,31 @@ def cancellations(rows: pa.Table, _: Known) -> Cleaned:
 
 
 FINISH: dict[str, tuple[Rule, ...]] = {
-    "products": (unique("product_id", "locale"), titles, names, verticals, prices, counts, attributes),
-    "price_history": (sale_prices, references("products"), unique("product_id", "locale", "at")),
-    "shoppers": (unique("shopper_id"),),
-    "events": (kinds, quantities, references("products"), references("shoppers"), unique("event_id"), cancellations),
+    "products": (
+        locales,
+        unique("product_id", "locale"),
+        titles,
+        names,
+        verticals,
+        currencies("price", "list_price"),
+        prices,
+        offers,
+        counts,
+        attributes,
+    ),
+    "price_history": (locales, sale_prices, currencies(), references("products"), unique("product_id", "locale", "at")),
+    "shoppers": (locales, consents, unique("shopper_id")),
+    "events": (
+        kinds,
+        quantities,
+        values,
+        past,
+        references("products"),
+        references("shoppers"),
+        unique("event_id"),
+        currencies("value"),
+        cancellations,
+    ),
 }
 """Table → its last rules, in order."""
 

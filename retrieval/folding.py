@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retrieval.cleaning import REFUSED, codes, joined, note
-from retrieval.expressions import FILE, ROW, Rows, column, meets, texts
+from retrieval.expressions import FILE, ROW, ColumnError, Rows, column, meets, numbers, texts
 from retrieval.mapping import Combine, TableMapping
 
 _DAY_US = 86_400_000_000
@@ -20,9 +20,11 @@ _DAY_US = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Rows for one table, notes on those refused, and how many were not for it or went into another row."""
+    """Rows for one table, the rows that they were folded from, notes on those refused, and how many were not for the table or went into
+    another row."""
 
     rows: pa.Table
+    members: pa.Table
     notes: pa.Table
     set_aside: int = 0
     folded: int = 0
@@ -36,12 +38,12 @@ def fold(rows: pa.Table, mapping: TableMapping) -> Folded:
     chosen = rows.filter(pa.array(wanted))
     set_aside = rows.num_rows - chosen.num_rows
     if not mapping.one_per:
-        return Folded(chosen, joined([]), set_aside)
+        return Folded(chosen, chosen, joined([]), set_aside)
     keys = key_codes(chosen, mapping.one_per)
     notes = note(chosen, keys < 0, (REFUSED, "missing_required", "+".join(mapping.one_per)))
     keyed = chosen.filter(pa.array(keys >= 0))
     folded = _picked(keyed, keys[keys >= 0], mapping.combine)
-    return Folded(folded, notes, set_aside, keyed.num_rows - folded.num_rows)
+    return Folded(folded, keyed, notes, set_aside, keyed.num_rows - folded.num_rows)
 
 
 def key_codes(rows: pa.Table, names: list[str]) -> Rows:
@@ -56,21 +58,21 @@ def _picked(rows: pa.Table, keys: Rows, combine: Mapping[str, Combine]) -> pa.Ta
     columns = {}
     for name in rows.column_names:
         rule = Combine(how="first") if name in (FILE, ROW) else combine.get(name, Combine(how="first"))
-        values = column(rows, name)
-        at = _pick(rule, rows, keys, values, count)
-        columns[name] = values.take(pa.array(at, pa.int64(), mask=at < 0))
+        at = _pick(rule, rows, keys, name, count)
+        columns[name] = column(rows, name).take(pa.array(at, pa.int64(), mask=at < 0))
     return pa.table(columns)
 
 
-def _pick(rule: Combine, rows: pa.Table, keys: Rows, values: pa.Array, count: int) -> Rows:
-    """The chosen row of each key, -1 where none has a value."""
+def _pick(rule: Combine, rows: pa.Table, keys: Rows, name: str, count: int) -> Rows:
+    """The row of each key that a column's value is taken from, -1 where none has one."""
+    values = column(rows, name)
     valid = np.flatnonzero(pc.is_valid(values).to_numpy(zero_copy_only=False))
     if rule.how == "last":
         valid = valid[::-1]
     if rule.how == "most_common":
         return most_common(keys, codes(texts(values)), count)
     if rule.how == "recent_median" and rule.at and rule.days:
-        return _recent_median(keys, values, column(rows, rule.at), rule.days, count)
+        return _recent_median(keys, numbers(rows, name)[0], _instants(rows, rule.at), rule.days, count)
     picked = np.full(count, -1, np.int64)
     found, first = np.unique(keys[valid], return_index=True)
     picked[found] = valid[first]
@@ -91,16 +93,24 @@ def most_common(keys: Rows, values: Rows, count: int) -> Rows:
     return picked
 
 
-def _recent_median(keys: Rows, values: pa.Array, at: pa.Array, days: int, count: int) -> Rows:
+def _instants(rows: pa.Table, name: str) -> Rows:
+    """A column of instants in microseconds, -1 for none. Raises ColumnError for one of anything else."""
+    values = column(rows, name)
+    if not pa.types.is_timestamp(values.type):
+        raise ColumnError(f"combine: column {name!r} holds {values.type}, not instants; make a field of it with parse_datetime")
+    found: Rows = values.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _recent_median(keys: Rows, values: pa.Array, instants: Rows, days: int, count: int) -> Rows:
     """For each key the row with the lower median of the values in the `days` before its newest row."""
     picked = np.full(count, -1, np.int64)
-    instants = at.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    valid = np.flatnonzero(~np.isnan(numbers) & (instants >= 0))
+    amounts = values.to_numpy(zero_copy_only=False)
+    valid = np.flatnonzero(~np.isnan(amounts) & (instants >= 0))
     newest = np.full(count, -1, np.int64)
     np.maximum.at(newest, keys[valid], instants[valid])
     recent = valid[instants[valid] >= newest[keys[valid]] - days * _DAY_US]
-    ordered = recent[np.lexsort((numbers[recent], keys[recent]))]
+    ordered = recent[np.lexsort((amounts[recent], keys[recent]))]
     size = np.bincount(keys[ordered], minlength=count)
     start = np.cumsum(size) - size
     filled = size > 0

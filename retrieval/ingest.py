@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from retrieval.cleaning import KEPT, Cleaned, clean_batch, joined, note, refuse_duplicates, refuse_outliers, settled
-from retrieval.expressions import ColumnError, column
-from retrieval.finishing import Known, finish
+from retrieval.cleaning import KEPT, NOTES, Cleaned, clean_batch, joined, note, refuse_duplicates, refuse_outliers, settled
+from retrieval.consent import statements
+from retrieval.expressions import FILE, ColumnError, column
+from retrieval.finishing import finish
 from retrieval.folding import daily_changes, fold
 from retrieval.mapping import Mapping, MappingError, Source, TableMapping, expand, load
 from retrieval.photos import extract
 from retrieval.report import Report, Stage, show
+from retrieval.rules import Known
 from retrieval.shaping import MEMBER, shape
 from retrieval.sources import SourceError, batches, files
 from retrieval.tables import SCHEMAS, TableError, path_of, read, write
@@ -37,6 +40,25 @@ ORDER = ("products", "shoppers", "price_history", "events")
 """Prices and events point at products and shoppers, so those come first."""
 
 Told = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one mapping gives for a table, before the table's last rules. `statements`: shoppers' consent, row by row."""
+
+    rows: pa.Table
+    stage: Stage
+    notes: pa.Table
+    statements: pa.Table | None = None
+
+    def apart(self, offset: int) -> "Part":
+        """With file numbers of its own, so that a row which two parts read is two rows to the rules and the report."""
+        moved = [
+            rows
+            and rows.set_column(rows.column_names.index(FILE), rows.schema.field(FILE), pc.add(rows[FILE], pa.scalar(offset, pa.int32())))
+            for rows in (self.rows, self.notes, self.statements)
+        ]
+        return Part(moved[0], self.stage, moved[1], moved[2])
 
 
 class IngestError(ValueError):
@@ -155,20 +177,26 @@ class Ingestion:
         if not parts:
             self.report.add(table, Stage(), joined([]))
             return SCHEMAS[table].empty_table()
-        shaped = pa.concat_tables([part for part, _, _ in parts], promote_options="default")
-        finished = finish(table, shaped, known)
+        files = max(len(self.report.files), 1)
+        parts = [part.apart(number * files) for number, part in enumerate(parts)]
+        if said := [part.statements for part in parts if part.statements is not None]:
+            known.statements = pa.concat_tables(said)
+        finished = finish(table, pa.concat_tables([part.rows for part in parts], promote_options="default"), known)
         stage = Stage()
-        for _, counted, _ in parts:
-            stage.add(counted)
+        for part in parts:
+            stage.add(part.stage)
         stage.written = finished.rows.num_rows
-        self.report.add(table, stage, settled(joined([*(told for _, _, told in parts), finished.notes])))
+        notes = settled(joined([*(part.notes for part in parts), finished.notes]))
+        numbers = pa.array(notes[FILE].to_numpy() % files, pa.int32())
+        self.report.add(table, stage, notes.set_column(0, NOTES.field(FILE), numbers))
         return finished.rows
 
-    def _part(self, table: str, mapping: TableMapping, rows: pa.Table) -> tuple[pa.Table, Stage, pa.Table]:
+    def _part(self, table: str, mapping: TableMapping, rows: pa.Table) -> Part:
         """One mapping's rows for a table, before the table's last rules."""
         try:
             folded = fold(rows, mapping)
             shaped = shape(table, mapping, folded.rows)
+            said = statements(mapping, folded) if table == "shoppers" else None
         except ColumnError as error:
             raise MappingError(f"{self.mapping_file}: tables.{table}: {error}") from error
         except MappingError as error:
@@ -182,7 +210,7 @@ class Ingestion:
         if mapping.media:
             made, told = self._photos(made, mapping.media.tar)
             notes.append(told)
-        return made, stage, joined(notes)
+        return Part(made, stage, joined(notes), said)
 
     def _photos(self, rows: pa.Table, tar: str) -> tuple[pa.Table, pa.Table]:
         """Products with their photo from the archive, and a note on each without one."""

@@ -63,11 +63,27 @@ class Source(Strict):
     path: str = Field(description="absolute, or relative to the mapping file (or --root); ${NAME} and ${NAME:-default} are read")
     format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(default=None, description="by the file's ending where not given")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    quote: str = Field(default='"', min_length=1, max_length=1)
+    quote: str = Field(default='"', description="the character around fields with delimiters in them, or none: quotes mean nothing")
+    multiline: bool = Field(
+        default=False,
+        description="quoted fields may hold line breaks and delimiters at once; else such a row is refused as a stray quote's",
+    )
     encoding: str = "utf-8"
     required: list[str] = Field(default=[], description="columns that the file must have, even if no table reads them")
     fields: dict[str, Expression] = Field(default={})
     rules: Rules = Rules()
+
+    @field_validator("quote")
+    @classmethod
+    def _one_character(cls, quote: str) -> str:
+        if len(quote) != 1 and quote != "none":
+            raise ValueError(f"{quote!r} is neither one character nor none; write quote: none where quotes mean nothing")
+        return quote
+
+    @property
+    def quote_char(self) -> str | None:
+        """The quote, if there is one."""
+        return None if self.quote == "none" else self.quote
 
 
 class Combine(Strict):

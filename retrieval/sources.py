@@ -2,6 +2,7 @@
 
 Every value is text here, as the file has it; typing is the mapping's business. Each row carries its file's number and its own, from
 1 after the header. A line that isn't a row (too many fields, broken JSON) is handed over with the batch, never skipped in silence.
+A file without rows gives one empty batch, so that its columns are known.
 """
 
 import csv
@@ -9,6 +10,7 @@ import glob
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,8 +19,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from retrieval.expressions import FILE, ROW, texts
 from retrieval.mapping import FORMATS, Source
@@ -76,9 +80,10 @@ def batches(path: Path, number: int, source: Source) -> Iterator[Batch]:
         for batch in readers[form(path, source)](path, source):
             files_column = pa.repeat(pa.scalar(number, pa.int32()), batch.rows.num_rows)
             yield Batch(batch.rows.append_column(FILE, files_column), batch.malformed, batch.sparse)
-    except (pa.ArrowInvalid, UnicodeDecodeError, gzip.BadGzipFile, EOFError, LookupError, OSError) as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error, zlib.error, EOFError, LookupError, OSError) as error:
         raise SourceError(
-            f"{path}: can't be read as {form(path, source)} in {source.encoding}: {error}; correct format or encoding"
+            f"{path}: can't be read as {form(path, source)} in {source.encoding}: {error}; correct the source's format, encoding or "
+            "quote, or export the file again"
         ) from error
 
 
@@ -92,9 +97,14 @@ def _check_columns(path: Path, found: list[str], source: Source) -> None:
         raise SourceError(f"{path}: column(s) {repeated} stand twice in the header; rename one of each")
 
 
-def _numbered(rows: pa.Table, numbers: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Table:
-    """With the row numbers beside the values."""
-    return rows.append_column(ROW, pa.array(numbers, pa.int64()))
+def _numbered(columns: dict[str, pa.Array], numbers: NDArray[np.int64]) -> pa.Table:
+    """Columns with the row numbers beside them."""
+    return pa.table(columns | {ROW: pa.array(numbers, pa.int64())})
+
+
+def _empty(names: list[str]) -> pa.Table:
+    """No rows of these columns."""
+    return _numbered({name: pa.array([], pa.string()) for name in names}, np.empty(0, np.int64))
 
 
 def _opened(path: Path) -> Any:
@@ -102,19 +112,32 @@ def _opened(path: Path) -> Any:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
+def _encoding(source: Source) -> str:
+    """The source's encoding; a byte order mark is no part of a UTF-8 text."""
+    return "utf-8-sig" if source.encoding.lower().replace("-", "") == "utf8" else source.encoding
+
+
 def _header(path: Path, delimiter: str, source: Source) -> list[str]:
     """The first record of a delimited file."""
     raw = _opened(path)
-    encoding = "utf-8-sig" if source.encoding.lower().replace("-", "") == "utf8" else source.encoding
-    with raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
-        found = next(csv.reader(text, delimiter=delimiter, quotechar=source.quote), [])
+    with raw, io.TextIOWrapper(raw, encoding=_encoding(source), newline="") as text:
+        if source.quote_char:
+            reader = csv.reader(text, delimiter=delimiter, quotechar=source.quote_char)
+        else:
+            reader = csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        found = next(reader, [])
     if not any(found):
         raise SourceError(f"{path}: empty, not even a header; export it again")
+    if open_quote := [name for name in found if "\n" in name and delimiter in name]:
+        raise SourceError(
+            f"{path}: the header's quote before {open_quote[0][:40]!r} takes in the lines after it; close it in the file, or set the "
+            "source's quote to none"
+        )
     return found
 
 
 def _delimited(path: Path, source: Source) -> Iterator[Batch]:
-    """CSV and TSV. Arrow parses; the rows it can't fit to the header come with the next batch."""
+    """CSV and TSV. Arrow parses; the rows it can't fit to the header come with the next batch, those with a stray quote with theirs."""
     delimiter = source.delimiter or ("\t" if form(path, source) == "tsv" else ",")
     names = _header(path, delimiter, source)
     _check_columns(path, names, source)
@@ -128,7 +151,13 @@ def _delimited(path: Path, source: Source) -> Iterator[Batch]:
         pa.input_stream(str(path), compression="gzip" if path.suffix == ".gz" else None),
         # one thread: Arrow numbers the rows it refuses only then, and decompression is the slow part anyway
         read_options=pa_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, encoding=source.encoding),
-        parse_options=pa_csv.ParseOptions(delimiter=delimiter, quote_char=source.quote, newlines_in_values=True, invalid_row_handler=keep),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=delimiter,
+            quote_char=source.quote_char or False,
+            double_quote=bool(source.quote_char),
+            newlines_in_values=bool(source.quote_char),
+            invalid_row_handler=keep,
+        ),
         convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
     )
     following, handed = 1, 0
@@ -136,13 +165,39 @@ def _delimited(path: Path, source: Source) -> Iterator[Batch]:
         refused = {bad.row for bad in malformed}
         numbers = _around(refused, following, block.num_rows)
         following = int(numbers[-1]) + 1 if len(numbers) else following
-        yield Batch(_numbered(pa.table(block), numbers), malformed[handed:])
+        rows, swallowing = _without_stray_quotes(
+            _numbered(dict(zip(block.schema.names, block.columns, strict=True)), numbers), delimiter, source
+        )
+        yield Batch(rows, [*malformed[handed:], *swallowing])
         handed = len(malformed)
-    if handed < len(malformed):
-        yield Batch(_numbered(pa.table({name: pa.array([], pa.string()) for name in names}), np.empty(0, np.int64)), malformed[handed:])
+    if handed < len(malformed) or following == 1:
+        yield Batch(_empty(names), malformed[handed:])
 
 
-def _around(refused: set[int], start: int, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _without_stray_quotes(rows: pa.Table, delimiter: str, source: Source) -> tuple[pa.Table, list[Malformed]]:
+    """The rows, without those that have a field with both a line break and the delimiter.
+
+    A quote that nobody closed takes in the lines up to the next quote, and the row may still have as many fields as the header.
+    """
+    if source.multiline or not source.quote_char:
+        return rows, []
+    names = [name for name in rows.column_names if name != ROW]
+    stray = np.zeros(rows.num_rows, np.bool_)
+    for name in names:
+        broken = pc.match_substring(rows[name], "\n")
+        if pc.any(broken).as_py():
+            both = pc.and_(broken, pc.match_substring(rows[name], delimiter)).fill_null(False)
+            stray |= both.to_numpy()
+    if not stray.any():
+        return rows, []
+    bad = rows.filter(pa.array(stray))
+    why = f"a quoted field holds a line break and {delimiter!r}: a stray quote? Set the source's quote: none, or multiline: true if not"
+    texts_of = zip(*(bad[name].to_pylist() for name in names), strict=True)
+    swallowing = [Malformed(row, delimiter.join(values), why) for row, values in zip(bad[ROW].to_pylist(), texts_of, strict=True)]
+    return rows.filter(pa.array(~stray)), swallowing
+
+
+def _around(refused: set[int], start: int, count: int) -> NDArray[np.int64]:
     """`count` row numbers from `start` on, without the refused ones."""
     candidates = np.arange(start, start + count + len(refused))
     return candidates[~np.isin(candidates, list(refused))][:count]
@@ -155,7 +210,7 @@ def _json_lines(path: Path, source: Source) -> Iterator[Batch]:
     held: list[tuple[int, dict[str, Any]]] = []
     malformed: list[Malformed] = []
     present: set[str] = set()
-    with raw, io.TextIOWrapper(raw, encoding=source.encoding) as lines:
+    with raw, io.TextIOWrapper(raw, encoding=_encoding(source)) as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -163,7 +218,7 @@ def _json_lines(path: Path, source: Source) -> Iterator[Batch]:
                 read = json.loads(line, parse_float=str, parse_int=str)
                 if not isinstance(read, dict):
                     raise ValueError("not an object")
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 malformed.append(Malformed(number, line.strip(), str(error)))
                 continue
             held.append((number, read))
@@ -179,7 +234,7 @@ def _json_lines(path: Path, source: Source) -> Iterator[Batch]:
 def _objects(held: list[tuple[int, dict[str, Any]]], names: list[str], malformed: list[Malformed]) -> Batch:
     """Objects as a text table."""
     columns = {name: pa.array([_text(read.get(name)) for _, read in held], pa.string()) for name in names}
-    return Batch(_numbered(pa.table(columns), np.array([number for number, _ in held], np.int64)), malformed, sparse=True)
+    return Batch(_numbered(columns, np.array([number for number, _ in held], np.int64)), malformed, sparse=True)
 
 
 def _text(value: Any) -> str | None:
@@ -196,8 +251,10 @@ def _parquet(path: Path, source: Source) -> Iterator[Batch]:
         start = 1
         for block in parquet.iter_batches(batch_size=BATCH_ROWS):
             columns = {name: _written(block.column(name)) for name in names}
-            yield Batch(_numbered(pa.table(columns), np.arange(start, start + block.num_rows)))
+            yield Batch(_numbered(columns, np.arange(start, start + block.num_rows)))
             start += block.num_rows
+        if start == 1:
+            yield Batch(_empty(names))
 
 
 def _written(values: pa.Array) -> pa.Array:

@@ -53,16 +53,25 @@ def build_answer(
 
 
 def _notices(request: CopyRequest, found: Found, brief: Brief) -> list[Notice]:
-    """What the request asked for and did not get."""
+    """What the request asked for and did not get, and what its caller should know of the product."""
+    product = found.products[0][0]
     notices = []
     if found.new_shopper:
         detail, remedy = "never seen: answered as for anyone", "ingest the shopper, or describe them in `shopper`"
         notices.append(Notice(field="shopper_id", value=str(request.shopper_id), detail=detail, remedy=remedy))
+    if request.shopper is not None and request.shopper_id is not None:
+        detail, remedy = "not used: the shopper is described in `shopper`", "send one of the two"
+        notices.append(Notice(field="shopper_id", value=request.shopper_id, detail=detail, remedy=remedy))
+    if request.product_id is not None and request.query is not None:
+        detail, remedy = "not used: the product is named in `product_id`", "send one of the two"
+        notices.append(Notice(field="query", value=request.query, detail=detail, remedy=remedy))
+    if product.stock == 0:
+        detail, remedy = "is out of stock", "advertise it once it is back, or leave product_id out to have another recommended"
+        notices.append(Notice(field="product_id", value=product.product_id, detail=detail, remedy=remedy))
     for name in request.principles if request.principles != "auto" else ():
         if name not in brief.principles:
-            detail = f"no fact of {found.products[0][0].product_id} proves it"
-            remedy = f"it needs one of {list(EVIDENCE[name])}"
-            notices.append(Notice(field="principles", value=name, detail=detail, remedy=remedy))
+            detail = f"no fact of {product.product_id} proves it"
+            notices.append(Notice(field="principles", value=name, detail=detail, remedy=f"it needs one of {list(EVIDENCE[name])}"))
     return notices
 
 

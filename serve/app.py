@@ -11,12 +11,14 @@
 Replicas, autoscaling and resources have defaults here; a config file overrides them under `deployments:`.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 from ray import serve
 
 from artifacts.card import CARD, read_card, verify
+from artifacts.source import verified_model
 from copywriting.copybook import load
 from retrieval.catalogue import Catalogue
 from serve.config import GraphSettings, parse
@@ -57,7 +59,10 @@ def _scorer(name: str) -> Any:
 
 
 def preflight(settings: GraphSettings) -> dict[str, str]:
-    """Check artefacts, catalogue and copybook. Returns the version of each artefact, as answers report it."""
+    """Check artefacts, catalogue and copybook. Returns the version of each artefact, as answers report it.
+
+    A model that is no directory of ours may be a hub id: where the hub is switched off (HF_HUB_OFFLINE) it must be here already, so a
+    mistyped directory is found now; elsewhere its replica will find out."""
     load(settings.copybook)
     Catalogue.read(settings.shop)
     versions = {"index": verify(settings.index, "index").version}
@@ -67,5 +72,11 @@ def preflight(settings: GraphSettings) -> dict[str, str]:
             verify(Path(model), kind)
             versions[kind] = read_card(Path(model)).version
         else:
+            if _offline() and kind != "clip":  # open_clip has names of its own
+                verified_model(str(model), kind)
             versions[kind] = str(model)
     return versions
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")  # as the hub's own client reads it

@@ -70,7 +70,7 @@ class Engine:
 
     async def draft(self, query: DraftQuery) -> Drafts:
         """n texts for one prompt. Raises vLLM's own errors: QueueOverflowError when too much waits, EngineDeadError when it is gone."""
-        key = (repr(query.prompt), query.grammar, query.n, query.seed)
+        key = (repr(query.prompt), query.grammar, query.n, query.max_tokens, query.seed)
         if (texts := self._cache.get(key)) is not None:
             return Drafts(texts, cached=True)
         output = await self.complete(self.prompt_text(query), query)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from copywriting.facts import MAX_PLAIN, is_plain
 from copywriting.product import Product
 from copywriting.shopper import Shopper
 
@@ -22,6 +23,16 @@ Occasion = Literal[
 ]  # fmt: skip
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+def _plain(phrase: str) -> str:
+    if not is_plain(phrase):
+        raise ValueError(f"must be one line of printable text without braces, angle brackets or links, of at most {MAX_PLAIN} characters")
+    return phrase
+
+
+PlainPhrase = Annotated[Phrase, AfterValidator(_plain)]
+"""Words that go into the copy as they are."""
 
 
 class _Message(BaseModel):
@@ -59,7 +70,7 @@ class CopyRequest(_Message):
     occasion: Occasion = "auto"
     n: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 4
     max_chars: Annotated[int, Field(ge=20, le=600)] | None = Field(None, description="lowers the channel's limit")
-    must_include: Annotated[list[Phrase], Field(max_length=5)] = []
+    must_include: Annotated[list[PlainPhrase], Field(max_length=5)] = []
     must_not_include: Annotated[list[Phrase], Field(max_length=20)] = []
     conversation: Annotated[list[ChatTurn], Field(max_length=20)] = []
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None

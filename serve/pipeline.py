@@ -8,14 +8,14 @@ each named in `degraded`. Only retrieval is indispensable.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import uuid4
 
 from copywriting.brief import Brief, Turn, make_brief
 from copywriting.check import Refusal, check
-from copywriting.facts import Fact, day_in, facts_of
+from copywriting.facts import MAX_PLAIN, Fact, day_in, facts_of
 from copywriting.grammar import grammar
 from copywriting.intents import intent_of
 from copywriting.occasions import occasion_on
@@ -64,8 +64,8 @@ class Pipeline:
         event_id = uuid4().hex
         with trace.timed("total"):
             found = await self._find(request, trace)
+            found, brief, facts = self._brief(request, found, now)
             product = found.products[0][0]
-            brief, facts = self._brief(request, found, product, now)
             candidates = await self._candidates(request, brief, facts, event_id, trace)
             judgements = await self._judge(candidates, product, brief, trace)
             ranking = order([c.copy.text for c in candidates], [j.utility for j in judgements], request.n)
@@ -92,26 +92,15 @@ class Pipeline:
             )
         return found
 
-    def _brief(self, request: CopyRequest, found: Found, product: Product, now: datetime) -> tuple[Brief, dict[str, Fact]]:
-        """3: facts of the product, and what the writer may know of them."""
+    def _brief(self, request: CopyRequest, found: Found, now: datetime) -> tuple[Found, Brief, dict[str, Fact]]:
+        """3: facts of the product, and what the writer may know of them. The product is the first that has a name which copy can say;
+        those before it, with a name of braces or of a hundred characters, are left out."""
         occasion = occasion_on(day_in(now, found.locale), found.locale) if request.occasion == "auto" else request.occasion
-        facts = facts_of(product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent)
-        turns = tuple(Turn(turn.role, turn.text) for turn in request.conversation)
-        brief = make_brief(
-            product,
-            facts,
-            locale=found.locale,
-            channel=request.channel,
-            tone=request.tone,
-            occasion=occasion,
-            principles=() if request.principles == "auto" else request.principles,
-            max_chars=request.max_chars,
-            intent=intent_of(turns) if request.channel == "chat_reply" else None,
-            interests=found.shopper.interests if found.shopper.personalise else (),
-            conversation=turns,
-            must_include=request.must_include,
-        )
-        return brief, facts
+        for place, (product, _, _) in enumerate(found.products):
+            facts = facts_of(product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent)
+            if "name" in facts:
+                return replace(found, products=found.products[place:]), _brief_of(request, found, product, facts, occasion), facts
+        raise _nameless(found)
 
     async def _candidates(
         self, request: CopyRequest, brief: Brief, facts: Mapping[str, Fact], event_id: str, trace: Trace
@@ -207,6 +196,24 @@ async def _as_coroutine(call: Awaitable[Value]) -> Value:
     return await call
 
 
+def _brief_of(request: CopyRequest, found: Found, product: Product, facts: Mapping[str, Fact], occasion: str) -> Brief:
+    turns = tuple(Turn(turn.role, turn.text) for turn in request.conversation)
+    return make_brief(
+        product,
+        facts,
+        locale=found.locale,
+        channel=request.channel,
+        tone=request.tone,
+        occasion=occasion,
+        principles=() if request.principles == "auto" else request.principles,
+        max_chars=request.max_chars,
+        intent=intent_of(turns) if request.channel == "chat_reply" else None,
+        interests=found.shopper.interests if found.shopper.personalise else (),
+        conversation=turns,
+        must_include=request.must_include,
+    )
+
+
 def _inline_shopper(request: CopyRequest) -> Shopper | None:
     described = request.shopper
     if described is None:
@@ -215,6 +222,17 @@ def _inline_shopper(request: CopyRequest) -> Shopper | None:
         return Shopper(None, described.locale)
     attributes = {key: value for key, value in (("name", described.name), ("city", described.city)) if value}
     return Shopper(None, described.locale, True, attributes, tuple(described.interests))
+
+
+def _nameless(found: Found) -> Problem:
+    """No product that was found has a name which copy can say."""
+    names = [product.name for product, _, _ in found.products]
+    return invalid(
+        "product_id",
+        found.products[0][0].product_id,
+        f"its name can't stand in copy: {names[:3]}",
+        f"give the product a short plain name: one line, no braces, at most {MAX_PLAIN} characters",
+    )
 
 
 def _no_copy(request: CopyRequest, brief: Brief, trace: Trace) -> Problem:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ray import serve
-from ray.exceptions import RayActorError, RayTaskError, TaskCancelledError
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from serve.config import ClipSettings, GeneratorSettings, GraphSettings, ScorerSettings
@@ -21,7 +21,6 @@ from serve.messages import DraftQuery, Drafts, FindQuery, Found, ImageMatch
 from serve.pipeline import Stages
 
 DEFAULT_LOCALE = "en-US"
-_GONE = (RayActorError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError, TaskCancelledError)
 
 
 @serve.deployment(name="Retrieval", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.2})
@@ -163,12 +162,12 @@ async def call(stage: str, response: DeploymentResponse) -> Any:
         raise
     except BackPressureError as error:
         raise StageUnavailable(stage, "too busy") from error
-    except _GONE as error:
-        raise StageUnavailable(stage, f"not running ({type(error).__name__})") from error
     except RayTaskError as error:
         if isinstance(error.cause, Problem):
             raise error.cause from None
         raise StageUnavailable(stage, f"failed ({type(error.cause).__name__})") from error
+    except (RayError, RayServeException) as error:  # its process, its node, its memory or its place in the cluster is gone
+        raise StageUnavailable(stage, f"not running ({type(error).__name__})") from error
 
 
 def calls(

@@ -1,5 +1,7 @@
 """What `GET /metrics` shows of one ingress replica, in Prometheus text. Node and engine metrics are exported by Ray itself."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from serve.messages import CopyAnswer
@@ -36,3 +38,9 @@ class Telemetry:
     def exposition(self) -> bytes:
         """Prometheus text format."""
         return generate_latest(self._registry)
+
+
+@cache
+def telemetry() -> Telemetry:
+    """The one of this process. Made on first use: an application that is sent to a replica can't carry locks."""
+    return Telemetry()

@@ -1,12 +1,14 @@
 """The files that Ray reads, under Ray's own schemas."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
 import ray.autoscaler
 import yaml
+from ray.autoscaler._private.util import merge_setup_commands
 from ray.serve.schema import ServeDeploySchema
 
 from tests.fakes import ROOT
@@ -45,6 +47,16 @@ def test_a_cluster_is_started_with_tokens(cluster):
     starts = [line for key in ("head_start_ray_commands", "worker_start_ray_commands") for line in cluster[key] if "ray start" in line]
     assert len(starts) == 2
     assert all("RAY_AUTH_MODE=token" in line for line in starts)
+
+
+def test_the_head_gets_what_ray_speaks_to_aws_with_and_the_others_do_not(cluster):
+    assert cluster["provider"]["type"] == "aws"
+    merged = merge_setup_commands(cluster | {"worker_setup_commands": []})
+    setup = next(i for i, line in enumerate(merged["head_setup_commands"]) if "requirements/install.py" in line)
+    assert any("pip install boto3" in line for line in merged["head_setup_commands"][setup + 1 :])
+    assert not any("boto3" in line for line in merged["worker_setup_commands"])
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert [requirement.partition(">")[0] for requirement in extras["cluster"]] == ["boto3"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from multimodal.media import MediaError
@@ -39,7 +40,10 @@ def read_pictures(data: Path, held_out: float, seed: int) -> tuple[list[Picture]
         raise ConfigError(
             f"data = {str(data)!r}: holds no {TABLE}; name a parquet table or make one with `python -m demo.picture_set {data}`"
         )
-    columns = pq.read_schema(table).names
+    try:
+        columns = pq.read_schema(table).names
+    except pa.ArrowException as error:
+        raise ConfigError(f"data = {str(table)!r}: not Parquet ({error}); make one with `python -m demo.picture_set DIRECTORY`") from error
     if missing := {"image", "text"} - set(columns):
         raise ConfigError(f"data = {str(table)!r}: missing column(s) {sorted(missing)}; it has {columns}, see train/captions.py")
     texts: dict[str, list[tuple[str, str]]] = {}

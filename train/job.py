@@ -35,7 +35,7 @@ import torch
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
 from torch import nn
 
-from artifacts.card import ArtifactError, Card
+from artifacts.card import ArtifactError, Card, check_output
 from train.progress import ProgressDisplay
 from train.publish import MODEL, publish
 from train.settings import C, ConfigError, TrainConfig, data_hash
@@ -76,9 +76,10 @@ def run_command(main: Callable[[], None]) -> None:
 def launch(loop: Callable[[C], None], config: C, *, kind: str, data: Sequence[Path], resume: str | None = None) -> Card:
     """Run `loop(config)` on every worker and move what it exported to `config.out`, card last.
 
-    `kind` is the card's; `data` are the files to hash into it. Raises ConfigError for settings that can't work here and TrainingError
-    where the run failed.
+    `kind` is the card's; `data` are the files to hash into it. Raises ConfigError for settings that can't work here, ArtifactError for
+    an `out` that must not be replaced, both before anything starts, and TrainingError where the run failed.
     """
+    check_output(config.out, kind)
     run = resume or f"{config.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     storage = config.storage if "://" in config.storage else str(Path(config.storage).absolute())
     if resume and "://" not in storage and not (Path(storage) / run).is_dir():

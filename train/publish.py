@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from artifacts.card import Card, write_card
+from artifacts.card import Card, check_output, write_card
 from train.settings import TrainConfig, command_line
 
 MODEL = "model"
@@ -14,7 +14,11 @@ MODEL = "model"
 
 
 def publish(checkpoint: Path, config: TrainConfig, *, kind: str, run: str, hashed: str, metrics: Mapping[str, float]) -> Card:
-    """Copy the exported model to `config.out`. The card is written last, then a rename puts the directory in place of an older one."""
+    """Copy the exported model to `config.out`. The card is written last, then a rename puts the directory in place of an older one.
+
+    Raises ArtifactError where something else has come to lie at `config.out` since the run began; the run can then be resumed with
+    another `--out`."""
+    check_output(config.out, kind)
     partial = config.out.with_name(f"{config.out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)

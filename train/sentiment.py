@@ -3,11 +3,14 @@
     python -m train.sentiment [--config train/configs/sentiment.yaml] [--base DIR] [--out DIR] [--set key=value] [--resume RUN]
 
 Data: a parquet or JSONL file with columns locale, text, label and perhaps held_out; or a shop's events table, whose reviews give text
-and stars (1 and 2 are negative, 3 neutral, 4 and 5 positive). Model: a small ModernBERT from scratch, or the one in `base`. Loss:
-cross-entropy. Held out: the rows that say so, else a seeded share of distinct texts.
+and stars (1 and 2 are negative, 3 neutral, 4 and 5 positive). Only reviews of shoppers who consent are read: the shop's shoppers table
+must lie beside its events. Model: a small ModernBERT from scratch, or the one in `base`. Loss: cross-entropy. Held out: the rows that
+say so, else a seeded share of distinct texts, which is fair where people wrote them, and not where texts share whole clauses.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -18,11 +21,14 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 import torch
+from pydantic import AwareDatetime, Field
 from torch import nn
 
+from retrieval import tables
+from retrieval.features import consenting
 from train import classifier
 from train.classifier import ClassifierConfig, logits_of
-from train.job import launch, run_command
+from train.job import launch, run_command, tell
 from train.loop import Batch, Recipe, fit, seed_everything
 from train.metrics import calibration_error, class_temperature, f1, softmax
 from train.settings import ConfigError, InputPath, read_command_line
@@ -35,17 +41,31 @@ class SentimentConfig(ClassifierConfig):
     """What the sentiment scorer needs besides the settings of every scorer."""
 
     data: InputPath
+    consent_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    """Reviews count where their writer's consent holds at this instant, by default the start of the run; the same on every worker."""
 
 
 Row = tuple[str, int, bool]
 """(text, number of its label, held out)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Distinct texts with their labels, the files that they were read from, and how many reviews were left out for want of consent."""
+
+    rows: list[Row]
+    files: tuple[Path, ...]
+    without_consent: int = 0
+
+
 def loop(config: SentimentConfig) -> None:
     """One worker's part of the run: what is trained on what."""
     seed_everything(config.seed)
     tokenizer, model = classifier.start(config, KIND, LABELS, "single_label_classification")
-    training, held_out = split(read_rows(config.data), config.held_out, config.seed)
+    found = read_rows(config.data, config.consent_at)
+    training, held_out = split(found.rows, config.held_out, config.seed)
+    if found.without_consent:
+        tell({"phase": f"{found.without_consent} reviews left out: their writers do not consent"})
 
     def batch(numbers: Sequence[int], epoch: int) -> Batch:
         chosen = [training[number] for number in numbers]
@@ -65,29 +85,50 @@ def loop(config: SentimentConfig) -> None:
     fit(config, model, recipe)
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Distinct texts with their labels. Raises ConfigError for a table that has neither form."""
-    table = pyarrow.json.read_json(path) if path.suffix in {".jsonl", ".json"} else pq.read_table(path)
-    rows = _reviews(table) if {"kind", "value", "text"} <= set(table.column_names) else _labelled(table, path)
-    distinct = list({row[0]: row for row in sorted(rows)}.values())
+def read_rows(path: Path, consent_at: datetime) -> Labelled:
+    """Texts with their labels, of consenting shoppers where they are a shop's reviews. Raises ConfigError for a table of neither form."""
+    table = _table(path)
+    found = _reviews(table, path, consent_at) if {"kind", "value", "text"} <= set(table.column_names) else _labelled(table, path)
+    distinct = list({row[0]: row for row in sorted(found.rows)}.values())
     if len(distinct) < 10:
-        raise ConfigError(f"data = {str(path)!r}: has {len(distinct)} labelled texts; give at least ten, better a thousand")
-    return distinct
+        left_out = f", {found.without_consent} more are of shoppers who do not consent" if found.without_consent else ""
+        raise ConfigError(f"data = {str(path)!r}: has {len(distinct)} labelled texts{left_out}; give at least ten, better a thousand")
+    return Labelled(distinct, found.files, found.without_consent)
 
 
-def _labelled(table: pa.Table, path: Path) -> list[Row]:
+def _table(path: Path) -> pa.Table:
+    lines = path.suffix in {".jsonl", ".json"}
+    try:
+        return pyarrow.json.read_json(path) if lines else pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        form = "JSON lines" if lines else "Parquet"
+        raise ConfigError(f"data = {str(path)!r}: not {form} ({error}); name a Parquet table, or JSON lines in a .jsonl file") from error
+
+
+def _labelled(table: pa.Table, path: Path) -> Labelled:
     if missing := {"locale", "text", "label"} - set(table.column_names):
         raise ConfigError(f"data = {str(path)!r}: lacks column(s) {sorted(missing)}; give locale, text, label, or a shop's events table")
     rows: list[Mapping[str, Any]] = table.to_pylist()
     if unknown := {row["label"] for row in rows} - set(LABELS):
         raise ConfigError(f"data = {str(path)!r}: label {sorted(map(str, unknown))[0]!r}; use {LABELS}")
-    return [(row["text"], LABELS.index(row["label"]), bool(row.get("held_out"))) for row in rows if row["text"]]
+    return Labelled([(row["text"], LABELS.index(row["label"]), bool(row.get("held_out"))) for row in rows if row["text"]], (path,))
 
 
-def _reviews(events: pa.Table) -> list[Row]:
-    rows: list[Mapping[str, Any]] = events.select(["kind", "value", "text"]).to_pylist()
-    reviews = [row for row in rows if row["kind"] == "review" and row["text"] and row["value"] is not None]
-    return [(row["text"], int(np.digitize(row["value"], (2.5, 3.5))), False) for row in reviews]
+def _reviews(events: pa.Table, path: Path, consent_at: datetime) -> Labelled:
+    if "shopper_id" not in events.column_names:
+        raise ConfigError(f"data = {str(path)!r}: lacks column 'shopper_id', by which consent is known; give a shop's events table")
+    try:
+        shoppers = tables.read(path.parent, "shoppers")
+    except (tables.TableError, pa.ArrowException) as error:
+        raise ConfigError(
+            f"data = {str(path)!r}: who consented is not known ({error}); put the shop's shoppers.parquet beside its events"
+        ) from error
+    consent = set(consenting(shoppers, consent_at)["shopper_id"].to_pylist())
+    events_read: list[Mapping[str, Any]] = events.select(["shopper_id", "kind", "value", "text"]).to_pylist()
+    reviews = [row for row in events_read if row["kind"] == "review" and row["text"] and row["value"] is not None]
+    allowed = [row for row in reviews if row["shopper_id"] in consent]
+    rows = [(row["text"], int(np.digitize(row["value"], (2.5, 3.5))), False) for row in allowed]
+    return Labelled(rows, (path, tables.path_of(path.parent, "shoppers")), len(reviews) - len(allowed))
 
 
 def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
@@ -119,8 +160,8 @@ def judged(model: nn.Module, *, rows: Sequence[Row], tokenizer: Any, max_tokens:
 def main() -> None:
     """The command line."""
     config, resume = read_command_line(SentimentConfig, Path("train/configs/sentiment.yaml"))
-    data = [config.data, *(path for path in (config.tokenizer, config.base) if path)]
-    read_rows(config.data)  # a table that can't be used is refused before Ray starts
+    found = read_rows(config.data, config.consent_at)  # a table that can't be used is refused before Ray starts
+    data = [*found.files, *(path for path in (config.tokenizer, config.base) if path)]
     card = launch(loop, config, kind=KIND, data=data, resume=resume)
     print({key: round(value, 4) for key, value in card.metrics.items()})
 

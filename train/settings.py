@@ -47,7 +47,7 @@ class TrainConfig(BaseModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     """What the model is called in its card; runs are called `<name>-<time>`."""
     out: OutputPath
-    """The model directory that the run leaves; one that exists is replaced at the very end."""
+    """The model directory that the run leaves; an older one of the same kind is replaced at the very end, anything else is refused."""
     storage: str = "var/runs"
     """Where checkpoints and metrics go: a directory, shared by all machines of a cluster, or a URI such as s3://bucket/runs."""
     seed: int = 0
@@ -77,26 +77,37 @@ class TrainConfig(BaseModel):
 
 
 C = TypeVar("C", bound=TrainConfig)
+S = TypeVar("S", bound=BaseModel)
 
 
-def load_config(kind: type[C], path: Path, overrides: Mapping[str, str] | None = None) -> C:
+def load_config(kind: type[S], path: Path, overrides: Mapping[str, str] | None = None) -> S:
     """Read YAML, lay the overrides (YAML scalars) on top and check. Raises ConfigError naming every key at fault."""
     if not path.is_file():
         raise ConfigError(f"config {str(path)!r}: no such file; pass --config with a YAML file, see train/configs/")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"config {path}: not YAML ({error}); mend the file") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config {path}: holds {type(values).__name__}; write `key: value` lines")
-    values |= {key: yaml.safe_load(value) for key, value in (overrides or {}).items()}
+    values |= {key: _scalar(key, value) for key, value in (overrides or {}).items()}
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_explain(error, kind, path)) from error
 
 
-def _explain(error: ValidationError, kind: type[TrainConfig], path: Path) -> str:
+def _scalar(key: str, value: str) -> object:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        reason = getattr(error, "problem", None) or error
+        raise ConfigError(
+            f"{key} = {value!r}: not a YAML value ({reason}); write --set {key}=VALUE, with quotes inside for a text"
+        ) from error
+
+
+def _explain(error: ValidationError, kind: type[BaseModel], path: Path) -> str:
     """One line per fault: key, value, what is wrong, remedy."""
     lines = []
     for fault in error.errors():

@@ -1,6 +1,6 @@
 """The small models' tokenizer: byte-level BPE, one token for every tag of a prompt and every slot, Chinese characters kept whole.
 
-    python -m train.tokenizer [--config train/configs/tokenizer.yaml] [--out models/tokenizer]
+    python -m train.tokenizer [--config train/configs/tokenizer.yaml] [--out models/tokenizer] [--set key=value]
 
 Slots are ordinary added tokens, not special ones: a detokeniser that drops special tokens must keep them.
 """
@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from artifacts.card import Card, write_card
+from artifacts.card import Card, check_output, write_card
 from copywriting import copybook
 from copywriting.prompt import compact_tags
 from copywriting.slots import SLOTS, literals
-from train.settings import ConfigError, InputPath, OutputPath, command_line, data_hash
+from train.job import run_command
+from train.settings import InputPath, OutputPath, command_line, data_hash, load_config, parse_overrides
 
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", "<|eos|>"
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
@@ -90,7 +90,8 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
 
 
 def make(config: TokenizerConfig) -> Card:
-    """Train and write the tokenizer directory, card last."""
+    """Train and write the tokenizer directory, card last. Raises ArtifactError for an `out` that holds anything else."""
+    check_output(config.out, "tokenizer")
     templates = [piece.template for piece in copybook.load(config.copybook)]
     texts = [text for path in config.texts for text in texts_of(path)]
     tokenizer = train_tokenizer(templates, texts, config.vocabulary)
@@ -120,14 +121,13 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train the small models' tokenizer")
     parser.add_argument("--config", type=Path, default=Path("train/configs/tokenizer.yaml"))
-    parser.add_argument("--out", type=Path, help="directory to write (default: the config's)")
+    parser.add_argument("--out", help="directory to write (default: the config's)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting; may be repeated")
     options = parser.parse_args()
-    if not options.config.is_file():
-        raise ConfigError(f"--config {str(options.config)!r}: no such file; see train/configs/tokenizer.yaml")
-    values = yaml.safe_load(options.config.read_text(encoding="utf-8")) | ({"out": options.out} if options.out else {})
-    card = make(TokenizerConfig.model_validate(values))
+    overrides = parse_overrides(options.set) | ({"out": options.out} if options.out else {})
+    card = make(load_config(TokenizerConfig, options.config, overrides))
     print({key: round(value, 2) for key, value in card.metrics.items()})
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.card import CARD, ArtifactError, Card, read_card, verify, write_card
+from artifacts.card import CARD, ArtifactError, Card, check_output, read_card, verify, write_card
 
 
 def make_directory(tmp_path: Path, **options: object) -> tuple[Path, Card]:
@@ -103,3 +103,38 @@ def test_the_card_is_json_that_people_can_read(tmp_path: Path):
     text = (directory / CARD).read_text(encoding="utf-8")
     assert "云杉" in text
     assert json.loads(text)["git_commit"]
+
+
+def test_an_absent_or_empty_directory_and_an_older_one_of_the_same_kind_may_be_replaced(tmp_path: Path):
+    check_output(tmp_path / "absent", "index")
+    (tmp_path / "empty").mkdir()
+    check_output(tmp_path / "empty", "index")
+    directory, _ = make_directory(tmp_path)
+    (directory / "left over").write_text("x")
+    check_output(directory, "index", source=tmp_path / "shop")
+
+
+def test_an_output_that_holds_anything_else_is_refused_with_the_remedy(tmp_path: Path):
+    directory, _ = make_directory(tmp_path)
+    unreadable = tmp_path / "unreadable"
+    unreadable.mkdir()
+    (unreadable / CARD).write_text("{")
+    reasons = {
+        tmp_path: r"holds files but no card\.json",
+        directory: r"is a 'index' directory",
+        unreadable: r"holds a card\.json that can't be read",
+        directory / "weights.bin": "is a file",
+    }
+    for out, reason in reasons.items():
+        with pytest.raises(
+            ArtifactError, match=rf"out = '{out}': {reason} and would be deleted; name .* absent, empty or an older generator"
+        ):
+            check_output(out, "generator")
+
+
+@pytest.mark.parametrize("out", ["index", "index/shop", "index/../index"])
+def test_an_output_that_is_or_holds_its_source_is_refused(tmp_path: Path, out: str):
+    (tmp_path / "index" / "shop").mkdir(parents=True)
+    write_card(tmp_path / "index", kind="index", name="i", command="c", seed=0)
+    with pytest.raises(ArtifactError, match=rf"out = '.*{out}': would replace '.*index/shop', which it is made from; name"):
+        check_output(tmp_path / out, "index", source=tmp_path / "index" / "shop")

@@ -177,7 +177,8 @@ def test_must_not_include_reads_the_filled_text(phrase):
         ("穿上 Spruce {name}", "zh", False), ("T恤和牛仔裤配{name}", "zh", True),
         ("Put on {name}", "en", True), ("Put on 大衣 {name}", "en", False),
         ("café {name}", "en", True), ("{name}", "zh", False), ("Ρut on {name}", "en", False),
-        ("穿上{name}これ", "zh", True),
+        ("穿上{name}これ", "zh", False), ("Take {name} 안녕 home", "en", False),
+            ("Put o\u0336n {name}", "en", False), ("穿上{name}，OK", "zh", True),
     ],
 )  # fmt: skip
 def test_language_is_judged_by_the_words_between_slots(template, language, yes):
@@ -192,3 +193,22 @@ def test_parts_joined_keep_their_claims_in_place():
     assert all(joined.text[claim.start : claim.end] == facts[claim.slot].text for claim in joined.claims)
     with pytest.raises(ValueError, match="one character"):
         with_parts_joined(copy, " · ")
+
+
+def test_a_repair_that_takes_the_evidence_away_refuses_the_draft():
+    brief, facts = write_brief("en-US", channel="push", max_chars=80)
+    english = "Meet\n{name}, almost gone, a real gem for the cold walk home. Now {stock} remain in the warehouse today."
+    verdict = check(english, brief, facts)
+    assert isinstance(verdict, Refusal) and "almost gone" in verdict.reasons[0]
+
+
+def test_a_claim_that_a_slot_splits_is_found():
+    brief, facts = write_brief("zh-CN")
+    verdict = check("买一件{name}送一件，{price}。", brief, facts)
+    assert isinstance(verdict, Refusal) and "discount" in verdict.reasons[0]
+
+
+def test_a_value_in_another_values_place_refuses_the_draft():
+    brief, facts = write_brief("en-US")
+    verdict = check("{name} is {price} off.", brief, facts)
+    assert isinstance(verdict, Refusal) and "wrong role" in verdict.reasons[0]

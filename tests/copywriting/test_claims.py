@@ -1,6 +1,6 @@
 import pytest
 
-from copywriting.claims import PATTERNS, fold, ungrounded
+from copywriting.claims import PATTERNS, fold, misused, ungrounded
 from copywriting.slots import SLOTS
 
 UNGROUNDED = {
@@ -65,9 +65,9 @@ def test_a_lawful_sentence_is_left_alone(language, text):
     ("language", "text", "evidence"),
     [
         ("zh", "优惠还在", "discount"), ("zh", "限时抢购", "offer.ends"), ("zh", "所剩不多", "stock"), ("zh", "好评如潮", "rating_count"),
-        ("zh", "附赠围巾", "gift"), ("zh", "获奖之作", "certificate"), ("en", "on sale", "saving"), ("en", "last chance", "offer.ends"),
+        ("zh", "附赠围巾", "gift"), ("zh", "权威认证", "certificate"), ("en", "on sale", "saving"), ("en", "last chance", "offer.ends"),
         ("en", "selling fast", "stock"), ("en", "top rated", "rating_count"),
-        ("en", "a free scarf", "gift"), ("en", "award-winning", "certificate"),
+        ("en", "a free scarf", "gift"), ("en", "certified", "certificate"),
     ],
 )  # fmt: skip
 def test_evidence_makes_a_claim_pass(language, text, evidence):
@@ -121,6 +121,65 @@ def test_a_claim_says_what_it_is_and_what_would_prove_it():
     assert claim.start == 6
     (absolute,) = ungrounded("the best coat", "en", ())
     assert "no fact can prove it" in str(absolute)
+
+
+MISSED = {
+    "zh": [
+        "九块九带走", "九十九块", "一百零五块", "便宜五十块", "秒杀价", "清仓甩卖", "今日特惠", "史低", "最后一件", "数量有限", "售完即止",
+        "先到先得", "仅限今天", "明天就涨价", "已售十万件", "上千条好评", "月销过万", "百年老字号", "三十天试穿", "第二件半价", "零差评",
+        "人手一件", "荣获金奖",
+    ],
+    "en": [
+        "a third off", "a quarter off", "two for one", "clearance", "price slashed", "rock-bottom prices", "cheaper than ever",
+        "now under fifty", "sixteen hours", "eighteen colours", "Only nineteen left", "nearly out of stock", "going fast",
+        "last pair in stock", "Today only", "prices go up tomorrow", "loved by thousands", "forty-five minutes", "everyone is buying it",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "text"), [(language, text) for language, texts in MISSED.items() for text in texts])
+def test_a_claim_in_everyday_words_is_found(language, text):
+    assert ungrounded(text, language, ())
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "evidence"),
+    [
+        ("en", "on sale", ("gift", "offer.ends")), ("en", "only nineteen dollars", ("gift",)), ("en", "ends tonight", ("offer.ends",)),
+        ("en", "last day", ("offer.ends",)), ("en", "award-winning", ("certificate",)), ("zh", "打折促销", ("gift",)),
+        ("zh", "今晚截止", ("offer.ends",)), ("zh", "最后一天", ("offer.ends",)), ("zh", "零差评", ("rating_count",)),
+        ("zh", "专利", ("certificate",)),
+    ],
+)  # fmt: skip
+def test_a_fact_proves_no_more_than_it_says(language, text, evidence):
+    assert ungrounded(text, language, evidence)
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "{name} is {price} off"), ("en", "Save {price} on {name}"), ("en", "{name} is {stock} percent off"),
+        ("en", "{name} is {saving} now"), ("en", "{name} has {rating_count} stars"), ("en", "Rated {price} by all"),
+        ("en", "Only {rating_count} left"), ("en", "{name}, now {saving}"), ("en", "{stock} shoppers love it"),
+        ("zh", "{name}打{stock}折"), ("zh", "{name}省{price}"), ("zh", "满{price}减{list_price}"), ("zh", "只剩{rating_count}件"),
+        ("zh", "现价{saving}"), ("zh", "{stock}位买家"), ("zh", "评分{rating_count}分"),
+    ],
+)  # fmt: skip
+def test_a_value_in_another_values_place_is_found(language, line):
+    assert misused(line, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "{name} is {discount}: save {saving}, pay {price}"), ("en", "{stock} left, rated {rating} by {rating_count} shoppers"),
+        ("en", "Was {list_price}, now {price}"), ("en", "{list_price} less {saving}"), ("en", "Only {price}"),
+        ("zh", "{name}{discount}，现价{price}，省{saving}"), ("zh", "只剩{stock}件，{rating_count}位买家评分{rating}"),
+        ("zh", "原价{list_price}，到手{price}"),
+    ],
+)  # fmt: skip
+def test_a_value_in_its_own_place_is_left_alone(language, line):
+    assert misused(line, language) == ()
 
 
 def test_evidence_is_a_slot_that_exists():

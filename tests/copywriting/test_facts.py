@@ -1,10 +1,11 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
-from copywriting.facts import Pricing, discount_rate, facts_of, is_plain, money, pricing
+from copywriting.facts import Pricing, discount_rate, facts_of, is_plain, money
 from copywriting.product import Offer
 from copywriting.shopper import Shopper
 from tests.fakes import NOW, facts_for, full_product, gift, make_product, percent_off
@@ -67,9 +68,64 @@ def test_a_reference_price_below_the_price_is_none():
     assert not {"discount", "saving", "list_price"} & texts(make_product(list_price=Decimal(400))).keys()
 
 
-def test_an_amount_off_never_makes_a_price_negative():
-    offer = Offer("amount_off", Decimal(600), None, NOW - timedelta(1), NOW + timedelta(1))
-    assert pricing(make_product(offer=offer), NOW) == Pricing(Decimal(0), Decimal("500.00"))
+def running(kind: str, value: int | None = None, what: str | None = None, days: int = 9) -> Offer:
+    return Offer(kind, None if value is None else Decimal(value), what, NOW - timedelta(1), NOW + timedelta(days))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        running("amount_off", 600), running("amount_off", 500), running("amount_off", 0), running("percent_off", 150),
+        running("percent_off", 100), running("percent_off", -20), running("percent_off", None), running("gift", None, None),
+        running("gift", None, " "),
+    ],
+)  # fmt: skip
+def test_an_offer_that_gives_nothing_or_everything_is_none(offer: Offer):
+    said = texts(make_product(offer=offer))
+    assert said["price"] == "¥500"
+    assert not {"discount", "saving", "list_price", "offer.ends", "gift"} & said.keys()
+
+
+def test_an_end_that_is_months_away_is_not_said():
+    said = texts(make_product(offer=running("percent_off", 20, days=381)))
+    assert said["discount"] == "8折" and "offer.ends" not in said
+
+
+def test_an_end_at_midnight_is_the_end_of_the_day_before():
+    midnight = datetime(2026, 2, 1, tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(UTC)
+    assert texts(make_product(offer=percent_off(20, ends=midnight)))["offer.ends"] == "1月31日"
+
+
+@pytest.mark.parametrize(("price", "currency"), [(Decimal(0), "CNY"), (Decimal(-5), "CNY"), (Decimal(5), ""), (Decimal(5), None)])
+def test_what_is_no_price_is_not_said(price: Decimal, currency: str | None):
+    assert "price" not in texts(make_product(price=price, currency=currency, offer=percent_off(20)))
+
+
+def test_a_currency_without_cents_is_never_said_to_be_less_than_what_is_paid():
+    fact = facts_of(make_product(price=Decimal("500.50"), currency="JPY"), locale="zh-CN", now=NOW)["price"]
+    assert (fact.text, fact.value) == ("JP¥501", "501")
+
+
+@pytest.mark.parametrize("text", ["long\nscarf", "{price} scarf", " ", "<b>scarf</b>"])
+def test_the_last_purchase_is_named_only_by_a_plain_name(text: str):
+    shopper = Shopper("lin", "zh-CN", True, {"name": " "})
+    said = facts_of(make_product(), locale="zh-CN", now=NOW, shopper=shopper, recent=make_product("scarf", name=text))
+    assert "recent" not in said and "shopper.name" not in said
+
+
+def test_wide_blanks_are_blanks():
+    assert texts(make_product(name="云杉\u3000羊毛  大衣 "))["name"] == "云杉 羊毛 大衣"
+    assert "name" not in texts(make_product(name=" \u3000 "))
+
+
+@pytest.mark.parametrize("feature", ["今日半价", "限时抢购", "只要¥9", "仅剩几件"])
+def test_a_merchants_phrase_that_promises_an_offer_is_no_fact(feature: str):
+    assert "feature" not in texts(make_product(attributes={"feature": feature}))
+
+
+@pytest.mark.parametrize("feature", ["三折机身", "100%羊毛", "可对折的木棋盘", "免费暂停转存"])
+def test_a_merchants_phrase_with_a_number_or_a_fold_is_a_fact(feature: str):
+    assert texts(make_product(attributes={"feature": feature}))["feature"] == feature
 
 
 @pytest.mark.parametrize(
@@ -114,6 +170,7 @@ def test_a_rating_of_32_bits_keeps_its_decimal():
 
 def test_a_rating_is_rounded_down():
     assert texts(make_product(locale="en-US", rating=4.79, rating_count=50))["rating"] == "4.7 out of 5"
+    assert texts(make_product(rating=4.796, rating_count=100))["rating"] == "4.7分"
 
 
 def test_phrases_in_another_language_are_left_out_but_names_stay():

@@ -13,7 +13,8 @@ import yaml
 from copywriting.taxonomy import VERTICALS
 from demo import merchandise
 from demo.merchandise import CATALOGUE, CURRENCIES, MerchandiseError
-from demo.shop import build
+from demo.pricing import price_at
+from demo.shop import Listing, build, listed
 from retrieval import tables
 from tests.demo.conftest import TODAY, blank
 
@@ -167,15 +168,23 @@ def test_a_list_price_was_charged_for_thirty_days_before_the_present_price(shop:
         assert now["at"] - before["at"] >= datetime.timedelta(days=30)
 
 
-def test_a_discount_is_not_taken_from_a_price_that_was_just_raised(shop: Path, products: list[dict]):
-    history = tables.read(shop, "price_history").to_pylist()
-    discounted = [row for row in products if row["offer"] and row["offer"]["kind"] != "gift"]
-    assert discounted
-    for row in discounted:
-        points = [point for point in history if (point["product_id"], point["locale"]) == (row["product_id"], row["locale"])]
-        *_, at_the_start = [point for point in points if point["at"] <= NOW - datetime.timedelta(days=29)]
-        recent = [point for point in points if point["at"] >= at_the_start["at"]]
-        assert min(point["price"] for point in recent) >= row["price"], row["product_id"]
+@pytest.mark.parametrize("seed", [7, 8, 9])
+def test_a_discount_is_taken_from_the_lowest_price_of_the_thirty_days_before_the_offer_began(seed: int):
+    discounted = [listing for listing in listed(merchandise.load(), seed, TODAY) if listing.offer and listing.offer.lowers_price]
+    assert len(discounted) > 60
+    for listing, currency in itertools.product(discounted, CURRENCIES.values()):
+        assert listing.offer
+        starts, ends = listing.offer.starts, min(listing.offer.ends, NOW)
+        while_it_runs = charged(listing, currency, starts, max(ends, starts))
+        before = charged(listing, currency, starts - datetime.timedelta(days=30), starts)
+        assert min(before) >= max(while_it_runs), (listing.product.product_id, currency)
+        assert set(while_it_runs) == {listing.product.prices[currency]}, "the price that copy names is the one that the offer began with"
+
+
+def charged(listing: Listing, currency: str, first: datetime.datetime, last: datetime.datetime) -> list[Decimal]:
+    """The prices in force at any time from `first` to `last`."""
+    changes = [point.prices[currency] for point in listing.prices if first < point.at <= last]
+    return [price_at(listing.prices, first, currency), *changes]
 
 
 def test_every_product_has_its_own_pictures_in_the_shop(shop: Path, english: dict[str, dict]):

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.answers import faults_of, requests
 from demo.showcase import ask, scenes
 from retrieval import tables
+from retrieval.catalogue import Catalogue
 from serve.launch import Server
 
 pytestmark = pytest.mark.ray
@@ -28,12 +29,8 @@ def processes(graph: Server, mark: str) -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def names(sample_shop: Path) -> dict[str, set[str]]:
-    """Every name of every product."""
-    found: dict[str, set[str]] = {}
-    for row in tables.read(sample_shop / "shop", "products").select(["product_id", "name"]).to_pylist():
-        found.setdefault(row["product_id"], set()).add(row["name"])
-    return found
+def catalogue(sample_shop: Path) -> Catalogue:
+    return Catalogue.read(sample_shop / "shop")
 
 
 def test_six_scenes_are_answered_in_their_language_with_every_stage(graph: Server, sample_shop: Path) -> None:
@@ -50,10 +47,11 @@ def test_six_scenes_are_answered_in_their_language_with_every_stage(graph: Serve
     assert answers[4]["notices"][0]["field"] == "shopper_id"
 
 
-def test_forty_answers_over_all_channels_have_no_fault(graph: Server, sample_shop: Path, names: dict[str, set[str]]) -> None:
+def test_forty_answers_over_all_channels_have_no_fault(graph: Server, sample_shop: Path, catalogue: Catalogue) -> None:
     answers = [ask(graph.url, body) for body in requests(sample_shop / "shop", 40, seed=3)]
-    faults = {a["choices"][0]["text"]: f for a in answers if (f := faults_of(a, names[a["products"][0]["product_id"]]))}
+    faults = {c["text"]: found for a in answers for c in a["choices"] if (found := faults_of(a, c, catalogue))}
     assert faults == {}
+    assert all(len(answer["choices"]) == 4 for answer in answers)
     assert sum(answer["choices"][0]["origin"] == "model" for answer in answers) >= 36
 
 
@@ -85,6 +83,9 @@ def test_answer_without_consent_equals_that_of_anybody(graph: Server, sample_sho
     body = {"channel": "sms", "locale": "en-US", "seed": 5}
     refused, nobody = ask(graph.url, {**body, "shopper_id": without["shopper_id"]}), ask(graph.url, body)
     assert refused["products"] == nobody["products"]
+    assert [c["text"] for c in refused["choices"] if c["origin"] == "model"] == [
+        c["text"] for c in nobody["choices"] if c["origin"] == "model"
+    ]
     assert not refused["personalised"]
 
 
@@ -142,6 +143,14 @@ def test_losing_a_scorer_costs_no_answer(graph: Server) -> None:
     os.kill(victim.pid, signal.SIGKILL)
     answers = [post(graph, {"product_id": "home-lighting-1", "channel": "sms", "locale": "en-US", "seed": 70 + i}) for i in range(3)]
     assert [answer.status_code for answer in answers] == [200] * 3
+    for answer in map(httpx.Response.json, answers):  # either it was not missed, or the answer says that it was
+        missing = answer["choices"][0]["scores"]["persuasion"] is None
+        assert missing == any(entry.startswith("persuasion") for entry in answer["degraded"])
+    until = time.monotonic() + 90
+    while httpx.get(f"{graph.url}/readyz", timeout=10).status_code != 200 and time.monotonic() < until:
+        time.sleep(1)
+    whole = post(graph, {"product_id": "home-lighting-1", "channel": "sms", "locale": "en-US", "seed": 80}).json()
+    assert whole["degraded"] == [] and whole["choices"][0]["scores"]["persuasion"] is not None
 
 
 def test_only_loopback_is_listened_on_for_http(graph: Server) -> None:

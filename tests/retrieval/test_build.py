@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from artifacts.card import sha256_of, verify
+from artifacts.card import ArtifactError, sha256_of, verify
 from retrieval import tables
 from retrieval.build import build_index, main
 from retrieval.index import VectorIndex
@@ -36,6 +36,19 @@ def test_a_failed_build_leaves_the_old_index(tmp_path):
     with pytest.raises(tables.TableError, match="the catalogue is empty"):
         build_index(shop, out, now=NOW, quiet=True)
     assert verify(out, "index") == card
+
+
+def test_nothing_but_an_older_index_is_replaced_and_never_the_shop(tmp_path):
+    shop = make_shop(tmp_path / "shop")
+    before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+    for out in (shop, tmp_path):
+        with pytest.raises(ArtifactError, match=r"would replace .*, which it is made from"):
+            build_index(shop, out, now=NOW, quiet=True)
+    other = make_shop(tmp_path / "other")
+    with pytest.raises(ArtifactError, match=r"other': holds files but no card\.json and would be deleted"):
+        build_index(shop, other, now=NOW, quiet=True)
+    assert {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"shop", "other"}
 
 
 @pytest.mark.parametrize("tables_there", [{}, {"shoppers": []}, {"events": []}, {"shoppers": [], "events": []}])

@@ -92,5 +92,29 @@ def test_prices_are_compared_inclusively_in_the_rows_own_currency(catalogue, loc
 
 def test_without_a_price_no_price_filter_is_passed(tmp_path):
     catalogue = make_catalogue(tmp_path, make_product(price=None, currency=None), make_product("cape", price=Decimal(9)))
-    assert allowed(catalogue, Filters()) == {"coat", "cape"}
-    assert allowed(catalogue, Filters(min_price=1)) == allowed(catalogue, Filters(max_price=10)) == {"cape"}
+    assert allowed(catalogue, Filters(), "zh-CN") == {"coat", "cape"}
+    assert allowed(catalogue, Filters(min_price=1), "zh-CN") == allowed(catalogue, Filters(max_price=10), "zh-CN") == {"cape"}
+
+
+def test_prices_are_bounded_in_the_currency_of_the_market(tmp_path):
+    rows = [
+        make_product("coat", "zh-CN", price=Decimal(90), currency="CNY"),
+        make_product("cape", "en-US", price=Decimal(90), currency="USD"),
+        make_product("shawl", "en-GB", price=Decimal(10), currency="GBP"),
+    ]
+    catalogue = make_catalogue(tmp_path, *rows)
+    cheap = Filters(max_price=92)
+    assert [allowed(catalogue, cheap, locale) for locale in ("zh-CN", "en-US", "en-GB", "en")] == [{"coat"}, {"cape"}, {"shawl"}, set()]
+    assert allowed(catalogue, Filters(min_price=1, currency="CNY"), "en-US") == {"coat"}
+
+
+def test_kinds_and_steps_of_the_category_path_are_filters(tmp_path):
+    rows = [
+        make_product("coat", kind="outerwear", category=("Clothes", "Coats")),
+        make_product("scarf", kind=None, category=("Clothes", "Scarves")),
+    ]
+    catalogue = make_catalogue(tmp_path, *rows)
+    assert allowed(catalogue, Filters(kinds=("outerwear",))) == {"coat"}
+    assert allowed(catalogue, Filters(categories=("Scarves", "Hats"))) == {"scarf"}
+    assert allowed(catalogue, Filters(categories=("Clothes",))) == {"coat", "scarf"}
+    assert allowed(catalogue, Filters(categories=("Shoes",))) == set()

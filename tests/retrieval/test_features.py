@@ -110,6 +110,18 @@ def test_cancelling_some_units_leaves_the_rest_bought(shop):
     assert shop.features(events).profiles["bought"].to_pylist() == [["coat"]]
 
 
+def test_a_part_sent_back_leaves_the_taste_for_what_was_kept(shop):
+    bought = [make_event("ann", "purchase", "coat", 60, quantity=10), make_event("ann", "purchase", "cream", 60, quantity=10)]
+    behaviour = shop.features([*bought, make_event("ann", "cancellation", "coat", 1, quantity=1)])
+    assert shop.weight(behaviour, "coat") / shop.weight(behaviour, "cream") == pytest.approx(0.9)
+    assert set(behaviour.profiles["interests"].to_pylist()[0]) == {"outerwear", "skincare"}
+
+
+def test_a_return_without_a_purchase_says_nothing(shop):
+    behaviour = shop.features([make_event("ann", "view", "cream"), make_event("ann", "cancellation", "coat", quantity=3)])
+    assert shop.weight(behaviour, "coat") == pytest.approx(0)
+
+
 def test_a_purchase_taken_back_at_once_says_nothing(shop):
     events = [make_event("ann", "purchase", "coat", 9), make_event("ann", "cancellation", "coat", 9)]
     assert len(shop.features(events, axes=False).vectors) == 0

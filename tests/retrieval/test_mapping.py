@@ -54,6 +54,7 @@ def test_the_example_mappings_are_accepted(file):
         ({"sources__lines__fields__sku": {"column": "sku", "constant": "x"}}, ["fields.sku", "exactly one of", "column", "constant"]),
         ({"sources__lines__rules__outliers": [{"column": "price", "times": 0.5}]}, ["rules.outliers.0.times", "0.5"]),
         ({"sources__lines__rules__exclude": [{"rule": "x", "column": "sku", "matches": "("}]}, ["exclude.0", "regular expression"]),
+        ({"sources__lines__quote": "off"}, ["sources.lines.quote", "'off'", "quote: none"]),
         ({"tables__events__source": "line"}, ["tables.events.source", "'line'", "did you mean 'lines'?"]),
         ({"tables__shoppers__media": {"tar": "a", "member": "b"}}, ["tables.shoppers.media", "only products"]),
         ({"tables__products__units": {"price": "cents"}}, ["units", "cents", "minor"]),

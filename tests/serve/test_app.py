@@ -67,6 +67,14 @@ def test_an_unknown_setting_is_refused_by_name(args: dict[str, Any]) -> None:
         build(args)
 
 
+def test_a_mistyped_model_directory_is_found_before_a_replica_starts(args: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # read once, at import
+    args["persuasion"]["model"] = "models/persuasio"
+    with pytest.raises(ArtifactError, match=r"persuasion model: 'models/persuasio' is neither a directory nor a hub id"):
+        build(args)
+
+
 def test_the_launcher_says_what_is_wrong_with_a_config(tmp_path: Path, args: dict[str, Any]) -> None:
     config = yaml.safe_load((ROOT / "serve" / "config" / "laptop.yaml").read_text())
     config["applications"][0]["args"] = {**args, "shop": None}

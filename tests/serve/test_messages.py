@@ -29,7 +29,7 @@ def test_the_vocabularies_are_those_of_the_domain():
     [
         {"n": 1}, {"n": 8}, {"max_chars": 20}, {"max_chars": 600},
         {"deadline_ms": 50}, {"deadline_ms": 60_000}, {"seed": 0}, {"seed": 2**31 - 1},
-        {"query": "x" * 400}, {"product_id": "x" * 200}, {"must_include": ["x" * 100] * 5}, {"must_not_include": ["x"] * 20},
+        {"query": "x" * 400}, {"product_id": "x" * 200}, {"must_include": ["x" * 80] * 5}, {"must_not_include": ["x"] * 20},
         {"conversation": [TURN] * 20}, {"conversation": [{**TURN, "text": "x" * 1000}]},
         {"principles": list(PRINCIPLES)}, {"principles": []},
         {"shopper": {"name": "x" * 40, "interests": ["tea"] * 10, "consent": True}},

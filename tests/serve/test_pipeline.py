@@ -1,6 +1,8 @@
+import asyncio
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -270,7 +272,7 @@ async def test_a_shopper_who_consents_is_greeted_and_the_model_never_learns_the_
 
 async def test_when_nothing_fits_the_request_the_caller_learns_which_wish_it_was():
     with pytest.raises(Problem) as raised:
-        await answer_of(FakeStages(COAT, GOOD), must_include=["一句长得放不下的话" * 11], max_chars=60)
+        await answer_of(FakeStages(COAT, GOOD), must_include=["一句长得放不下的话" * 8], max_chars=60)
     assert (raised.value.status, raised.value.errors[0].field) == (422, "max_chars")
     with pytest.raises(Problem) as raised:
         await answer_of(FakeStages(COAT, GOOD), must_not_include=[COAT.name])
@@ -302,14 +304,46 @@ async def test_drafts_from_the_cache_show_the_price_of_now():
     assert texts == ["云杉羊毛大衣现在¥500", "云杉羊毛大衣现在¥730"]
 
 
-async def test_two_requests_at_once_do_not_mix():
-    import asyncio
+class TwoMarkets(FakeStages):
+    """Finds the coat of the locale that is asked for; the Chinese one takes longer, so that requests overlap."""
 
-    english = full_product("en-US")
-    pipelines = [make_pipeline(FakeStages(COAT, GOOD[1:2])), make_pipeline(FakeStages(english, ["Put on {name}"]))]
-    answers = await asyncio.gather(*(p.answer(CopyRequest(channel="sms"), f"r{i}", NOW) for i, p in enumerate(pipelines)))
-    assert [answer.locale for answer in answers] == ["zh-CN", "en-US"]
-    assert answers[0].event_id != answers[1].event_id
+    async def find(self, query):
+        await asyncio.sleep(0.05 if query.locale == "zh-CN" else 0.01)
+        product = COAT if query.locale == "zh-CN" else full_product("en-US")
+        return replace(self.found, locale=query.locale, products=((product, 1.0, "asked for"),))
+
+    async def draft(self, query):
+        await asyncio.sleep(0.05)
+        return Drafts((GOOD[1],) if "<|zh|>" in query.prompt else ("Put on {name} and go",))
+
+
+async def test_two_requests_at_once_do_not_mix():
+    pipeline = make_pipeline(TwoMarkets(COAT))
+    asked = [CopyRequest(channel="sms", locale=locale) for locale in ("zh-CN", "en-US", "zh-CN")]
+    answers = await asyncio.gather(*(pipeline.answer(request, f"r{i}", NOW) for i, request in enumerate(asked)))
+    assert [answer.locale for answer in answers] == ["zh-CN", "en-US", "zh-CN"]
+    chinese, english = ["今天的风有点凉，云杉羊毛大衣在等你出门"], ["Put on Spruce wool coat and go"]
+    assert [written(answer) for answer in answers] == [chinese, english, chinese]
+    assert len({answer.event_id for answer in answers}) == 3
+
+
+async def test_a_product_whose_name_can_not_be_said_is_passed_over():
+    stages = FakeStages(make_product("odd", name="{price} coat"), GOOD)
+    stages.found = replace(stages.found, products=(*stages.found.products, (COAT, 0.5, "next")))
+    answer = await make_pipeline(stages).answer(CopyRequest(channel="sms"), "r", NOW)
+    assert answer.products[0].product_id == "coat"
+
+
+async def test_a_named_product_without_a_sayable_name_is_refused_with_the_remedy():
+    with pytest.raises(Problem, match="its name can't stand in copy"):
+        await answer_of(FakeStages(make_product(name="x" * 81), GOOD))
+
+
+async def test_what_a_request_says_twice_or_cannot_have_is_noticed():
+    stages = FakeStages(make_product(stock=0), GOOD)
+    answer = await answer_of(stages, query="大衣", shopper_id="ann", shopper={"consent": False})
+    assert {(notice.field, notice.value) for notice in answer.notices} == {("shopper_id", "ann"), ("query", "大衣"), ("product_id", "coat")}
+    assert all(notice.detail and notice.remedy for notice in answer.notices)
 
 
 def test_the_pipeline_knows_neither_ray_nor_torch_nor_vllm():

@@ -80,3 +80,9 @@ def test_a_pool_has_a_hundred_pictures_of_different_products_and_their_first_tex
     assert {text for _, pool in found for _, text in pool} == {"first", "一"}
     assert found == list(pools(pictures))
     assert [len(pool) for _, pool in pools(pictures[:20])] == [10, 10]
+
+
+def test_a_table_that_is_not_parquet_is_named(tmp_path):
+    (tmp_path / "pictures.parquet").write_text("image,text\n")
+    with pytest.raises(ConfigError, match=r"data = '.*pictures\.parquet': not Parquet .*make one with"):
+        read_pictures(tmp_path, 0.1, 0)

@@ -2,19 +2,24 @@
 
 import io
 import json
+import re
+import sys
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from artifacts.card import ArtifactError
+from artifacts.card import CARD, ArtifactError, verify
+from train import tokenizer
 from train.classifier import ClassifierConfig
 from train.generator import GeneratorConfig, start
-from train.job import launch
+from train.job import launch, run_command
 from train.loop import in_bf16, learning_rate_share, shard
 from train.metrics import calibration_error, class_temperature, f1, label_temperature, sigmoid, softmax
 from train.progress import ProgressDisplay
-from train.sentiment import read_rows, split
+from train.publish import MODEL, publish
 from train.settings import ConfigError, TrainConfig, data_hash, load_config, parse_overrides, read_command_line
 
 
@@ -81,10 +86,63 @@ def test_a_pair_without_an_equals_sign_and_a_missing_config_are_named(tmp_path):
         load_config(TrainConfig, tmp_path / "none.yaml")
 
 
+def test_an_override_that_is_no_yaml_is_named_with_its_value_and_the_remedy(config_file):
+    with pytest.raises(ConfigError, match=r"epochs = '\[': not a YAML value .*write --set epochs=VALUE"):
+        load_config(GeneratorConfig, config_file, {"epochs": "["})
+
+
+def test_a_config_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "run.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"run\.yaml: not YAML .*mend the file"):
+        load_config(TrainConfig, tmp_path / "run.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--config", "nope"], "config 'nope': no such file; pass --config"),
+        (["--set", "vocabulary=5"], "vocabulary = '5': Input should be greater than or equal to 1024"),
+        (["--set", "size=5"], "size = 5: unknown key; use one of"),
+        (["--out", "train"], "train': holds files but no card.json and would be deleted; name a directory"),
+    ],
+)
+def test_the_tokenizer_s_command_says_what_is_wrong_without_a_traceback(monkeypatch, arguments, complaint):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.setattr(sys, "argv", ["train.tokenizer", *arguments])
+    with pytest.raises(SystemExit, match=f"error: .*{re.escape(complaint)}"):
+        run_command(tokenizer.main)
+
+
 def test_resuming_a_run_that_does_not_exist_is_refused(config_file, tmp_path):
     config = load_config(GeneratorConfig, config_file, {"storage": str(tmp_path)})
     with pytest.raises(ConfigError, match=r"--resume 'gone': no such run"):
         launch(start, config, kind="generator", data=[], resume="gone")
+
+
+def test_an_output_that_is_no_older_model_of_the_kind_is_refused_before_ray_starts(config_file, tmp_path, tokenizer_directory):
+    config = load_config(GeneratorConfig, config_file, {"storage": str(tmp_path / "runs"), "out": str(tokenizer_directory)})
+    for out, reason in (
+        (tokenizer_directory, "is a 'tokenizer' directory"),
+        (tokenizer_directory.parent, r"holds files but no card\.json"),
+    ):
+        with pytest.raises(ArtifactError, match=rf"out = '{out}': {reason}.*older generator"):
+            launch(start, config.model_copy(update={"out": out}), kind="generator", data=[])
+    assert not (tmp_path / "runs").exists() and (tokenizer_directory / "tokenizer.json").is_file()
+
+
+def test_an_older_model_is_replaced_and_what_came_to_lie_there_meanwhile_is_not(config_file, tmp_path):
+    checkpoint = tmp_path / "checkpoint"
+    (checkpoint / MODEL).mkdir(parents=True)
+    (checkpoint / MODEL / "weights.bin").write_bytes(b"weights")
+    config = load_config(GeneratorConfig, config_file)
+    finish = partial(publish, checkpoint, config, kind="generator", run="tiny-1", hashed="", metrics={})
+    finish()
+    (config.out / "of the older one").write_text("x")
+    assert finish() == verify(config.out, "generator")
+    (config.out / CARD).unlink()
+    with pytest.raises(ArtifactError, match="would be deleted"):
+        finish()
+    assert (config.out / "weights.bin").is_file()
 
 
 def test_more_workers_than_this_machine_has_are_refused(config_file, tmp_path, monkeypatch):
@@ -159,43 +217,6 @@ def test_temperature_tames_an_overconfident_model():
 def test_f1_of_half_right():
     assert f1(np.array([True, True, False]), np.array([True, False, True])) == 0.5
     assert f1(np.array([False]), np.array([False])) == 0.0
-
-
-def test_sentiment_reads_labelled_lines_and_a_shop_s_reviews(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    lines = tmp_path / "data.jsonl"
-    rows = [{"locale": "en-US", "text": f"text {i}", "label": ("negative", "neutral", "positive")[i % 3]} for i in range(12)]
-    lines.write_text("\n".join(map(json.dumps, rows)))
-    assert ("text 2", 2, False) in read_rows(lines)
-    events = [{"kind": "review", "value": float(i % 5 + 1), "text": f"好 {i}"} for i in range(20)] + [
-        {"kind": "view", "value": None, "text": None}
-    ]
-    pq.write_table(pa.Table.from_pylist(events), tmp_path / "events.parquet")
-    found = read_rows(tmp_path / "events.parquet")
-    labels = {text: label for text, label, _ in found}
-    assert [labels[f"好 {i}"] for i in range(5)] == [0, 0, 1, 2, 2]
-    training, held_out = split(found, 0.2, 1)
-    assert (len(training), len(held_out)) == (16, 4)
-
-
-def test_rows_that_say_they_are_held_out_are_the_ones_held_out():
-    rows = [("a", 0, True), ("b", 1, False), ("c", 2, True)]
-    assert split(rows, 0.1, 1) == ([rows[1]], [rows[0], rows[2]])
-
-
-def test_sentiment_data_that_can_t_be_used_is_named(tmp_path):
-    path = tmp_path / "data.jsonl"
-    path.write_text('{"text": "a"}')
-    with pytest.raises(ConfigError, match=r"lacks column\(s\) \['label', 'locale'\]"):
-        read_rows(path)
-    path.write_text('{"locale": "en", "text": "a", "label": "great"}')
-    with pytest.raises(ConfigError, match=r"label 'great'; use"):
-        read_rows(path)
-    path.write_text('{"locale": "en", "text": "a", "label": "neutral"}')
-    with pytest.raises(ConfigError, match="at least ten"):
-        read_rows(path)
 
 
 @pytest.mark.parametrize(("instruction", "reduced"), [("avx512_bf16", True), ("amx_bf16", True), ("avx512_f", False)])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that workers import by name
 
-from train_fakes import LineConfig, line
+from train_fakes import LineConfig, line, write_reviews
 
 from artifacts.card import verify
-from train import generator, persuasion
+from train import generator, persuasion, sentiment
 from train.generator import GeneratorConfig
 from train.job import TrainingError, launch
 from train.persuasion import LABELS, PersuasionConfig
+from train.sentiment import SentimentConfig
 
 pytestmark = pytest.mark.ray
 TINY = {"workers": 2, "threads_per_worker": 1, "batch_size": 4, "report_every_s": 0.01, "checkpoint_every_s": 0.01, "max_failures": 0}
@@ -89,6 +91,19 @@ def test_a_failing_loop_names_the_run_and_how_to_go_on(ray_cluster, generator_co
     config = generator_config.model_copy(update={"verticals": ("toys",), "workers": 1})
     with pytest.raises(TrainingError, match=r"(?s)verticals = \['toys'\].*--resume"):
         launch(generator.loop, config, kind="generator", data=[])
+
+
+def test_the_sentiment_scorer_says_how_many_reviews_it_left_out_and_when_consent_was_asked_for(
+    ray_cluster, tmp_path, tokenizer_directory, capsys
+):
+    consent_at = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    sizes = {"hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 16, "held_out": 0.3}
+    paths = {"out": tmp_path / "out", "storage": str(tmp_path), "data": write_reviews(tmp_path), "tokenizer": tokenizer_directory}
+    config = SentimentConfig(name="tiny", consent_at=consent_at, **{**TINY, "workers": 1}, **sizes, **paths)
+    card = launch(sentiment.loop, config, kind="sentiment", data=[config.data])
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "41 reviews left out: their writers do not consent" in shown and "training on 28 examples" in shown
+    assert datetime.fromisoformat(card.config["consent_at"]) == consent_at
 
 
 def test_the_persuasion_scorer_has_nine_labels_and_a_temperature(ray_cluster, tmp_path, copybook_directory, tokenizer_directory):

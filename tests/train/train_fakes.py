@@ -1,12 +1,17 @@
-"""A loop small enough to read at a glance, which workers import: a line fitted to points, with a worker that dies once if asked to."""
+"""A loop small enough to read at a glance, which workers import: a line fitted to points, with a worker that dies once if asked to; and
+the reviews of a shop of four shoppers."""
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from torch import nn
 
+from retrieval import tables
 from train.loop import Batch, Recipe, fit
 from train.settings import TrainConfig
 
@@ -40,3 +45,30 @@ def line(config: LineConfig) -> None:
         export=lambda model, directory: (directory.mkdir(), torch.save(model.state_dict(), directory / "line.pt"))[1],
     )
     fit(config, nn.Linear(4, 1), recipe)
+
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+SHOPPERS = {
+    "yes": (True, None),
+    "still": (True, NOW + timedelta(days=1)),
+    "lapsed": (True, NOW - timedelta(days=1)),
+    "no": (False, None),
+}
+
+
+def write_reviews(shop: Path, count: int = 20) -> Path:
+    """A shop in which each of SHOPPERS wrote `count` reviews, and one who is in no table wrote another."""
+    shoppers = [
+        {"shopper_id": name, "consent": consent, "consent_until": until, "locale": "zh-CN", "attributes": []}
+        for name, (consent, until) in SHOPPERS.items()
+    ]
+    tables.write(shop, "shoppers", pa.Table.from_pylist(shoppers, schema=tables.SHOPPERS))
+    events = [
+        {"shopper_id": name, "kind": "review", "value": float(i % 5 + 1), "text": f"好 {name} {i}"}
+        for name in SHOPPERS
+        for i in range(count)
+    ]
+    events += [{"shopper_id": "stranger", "kind": "review", "value": 5.0, "text": "好 stranger"}]
+    events += [{"shopper_id": "yes", "kind": "view", "value": None, "text": None}]
+    pq.write_table(pa.Table.from_pylist(events), shop / "events.parquet")
+    return shop / "events.parquet"
