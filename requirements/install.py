@@ -60,8 +60,15 @@ def install(lock: Path) -> None:
         if pip("install", "-qq", "--no-compile", "--prefer-binary", *pins[done : done + BATCH]) != 0:
             sys.exit(f"[setup] {lock.name}: pip's message above names the package. Remedy: check the package index, then run this again.")
         say(f"{min(done + BATCH, len(pins)) + 1} of {len(pins) + 1} packages")
+    compile_bytecode()
     if pip("install", "-qq", "--no-build-isolation", "--editable", str(ROOT)) != 0:
         sys.exit("[setup] the project itself could not be installed; pip's message is above.")
+
+
+def compile_bytecode() -> None:
+    """On every core at once; pip would take one. Without it each process compiles what it imports, where PYTHONDONTWRITEBYTECODE is set
+    every time. Files that are no Python of this version (templates, other dialects) are passed over, as pip passes over them."""
+    subprocess.run([str(VENV / "bin" / "python"), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")], stdout=subprocess.DEVNULL)
 
 
 def mend_torchvision() -> None:
