@@ -1,3 +1,5 @@
+"""What `artifacts/card.py` promises, one behaviour a test."""
+
 import json
 from pathlib import Path
 

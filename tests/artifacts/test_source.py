@@ -1,3 +1,5 @@
+"""What `artifacts/source.py` promises, one behaviour a test."""
+
 import os
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""What `copywriting/check.py` promises, one behaviour a test."""
+
 import pytest
 
 from copywriting.check import Copy, Refusal, check, in_language, length_of, with_parts_joined
@@ -139,7 +141,7 @@ def test_length_is_of_the_filled_text_without_part_breaks():
 @pytest.mark.parametrize("phrase", ["walk home", "WALK home", "ｗａｌｋ home", "wool coat"])
 def test_must_include_is_met_in_any_case_and_width_and_by_slots(phrase):
     brief, facts = write_brief("en-US", must_include=(phrase,))
-    passed("{name} for the walk home", brief, facts)
+    assert passed("{name} for the walk home", brief, facts).text == "Spruce wool coat for the walk home"  # nothing is added
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""What `copywriting/claims.py` promises, one behaviour a test."""
+
 import pytest
 
 from copywriting.claims import PATTERNS, fold, misused, ungrounded

@@ -1,3 +1,5 @@
+"""What `copywriting/copybook.py` promises, one behaviour a test."""
+
 from collections import Counter
 from pathlib import Path
 

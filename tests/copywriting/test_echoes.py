@@ -1,3 +1,5 @@
+"""What `copywriting/echoes.py` promises, one behaviour a test."""
+
 import pytest
 
 from copywriting.copybook import load

@@ -1,3 +1,5 @@
+"""What `copywriting/facts.py` promises, one behaviour a test."""
+
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo

@@ -1,3 +1,5 @@
+"""What `copywriting/intents.py` promises, one behaviour a test."""
+
 import pytest
 
 from copywriting.brief import Turn

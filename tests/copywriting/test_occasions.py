@@ -1,3 +1,5 @@
+"""What `copywriting/occasions.py` promises, one behaviour a test."""
+
 from datetime import date
 
 import pytest

@@ -1,3 +1,5 @@
+"""What `copywriting/principles.py` promises, one behaviour a test."""
+
 import pytest
 
 from copywriting.principles import EVIDENCE, PRINCIPLES, supported

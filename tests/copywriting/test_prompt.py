@@ -1,3 +1,5 @@
+"""What `copywriting/prompt.py` promises, one behaviour a test."""
+
 import re
 from datetime import timedelta
 from decimal import Decimal

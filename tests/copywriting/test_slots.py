@@ -1,3 +1,5 @@
+"""What `copywriting/slots.py` promises, one behaviour a test."""
+
 import pytest
 
 from copywriting.slots import NOMINAL_WIDTH, SLOTS, fill, literals, nominal_length, slots_in

@@ -1,3 +1,5 @@
+"""What `retrieval/build.py` promises, one behaviour a test."""
+
 import sys
 
 import pytest

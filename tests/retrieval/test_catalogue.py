@@ -1,3 +1,5 @@
+"""What `retrieval/catalogue.py` promises, one behaviour a test."""
+
 from decimal import Decimal
 
 import numpy as np

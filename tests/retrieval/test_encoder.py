@@ -1,3 +1,5 @@
+"""What `retrieval/encoder.py` promises, one behaviour a test."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""What `retrieval/features.py` promises, one behaviour a test."""
+
 from datetime import timedelta
 
 import numpy as np

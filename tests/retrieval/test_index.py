@@ -1,3 +1,5 @@
+"""What `retrieval/index.py` promises, one behaviour a test."""
+
 import numpy as np
 import pytest
 

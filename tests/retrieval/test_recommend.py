@@ -1,3 +1,5 @@
+"""What `retrieval/recommend.py` promises, one behaviour a test."""
+
 import shutil
 from datetime import timedelta
 

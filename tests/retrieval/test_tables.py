@@ -1,3 +1,5 @@
+"""What `retrieval/tables.py` promises, one behaviour a test."""
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest

@@ -1,3 +1,5 @@
+"""What `serve/answer.py` promises, one behaviour a test."""
+
 import time
 
 from copywriting.check import Copy, Refusal, check

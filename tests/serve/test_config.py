@@ -1,3 +1,5 @@
+"""What `serve/config.py` promises, one behaviour a test."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""What `serve/engine.py` promises, one behaviour a test."""
+
 import time
 from types import SimpleNamespace
 

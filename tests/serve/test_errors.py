@@ -1,3 +1,5 @@
+"""What `serve/errors.py` promises, one behaviour a test."""
+
 import json
 import pickle
 

@@ -1,3 +1,5 @@
+"""What `serve/messages.py` promises, one behaviour a test."""
+
 from typing import get_args
 
 import pytest
@@ -36,7 +38,8 @@ def test_the_vocabularies_are_those_of_the_domain():
     ],
 )  # fmt: skip
 def test_what_is_within_the_limits_is_taken(fields):
-    CopyRequest(channel="sms", **fields)
+    taken = CopyRequest(channel="sms", **fields).model_dump(exclude_unset=True)
+    assert taken.keys() == {"channel", *fields}
 
 
 @pytest.mark.parametrize(

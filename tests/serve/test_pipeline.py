@@ -1,3 +1,5 @@
+"""What `serve/pipeline.py` promises, one behaviour a test."""
+
 import asyncio
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""What `serve/ranking.py` promises, one behaviour a test."""
+
 import pytest
 
 from copywriting.principles import PRINCIPLES

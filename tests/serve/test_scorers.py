@@ -1,3 +1,5 @@
+"""What `serve/scorers/` promises, one behaviour a test."""
+
 import pytest
 
 from artifacts.card import ArtifactError, write_card

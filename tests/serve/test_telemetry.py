@@ -1,3 +1,5 @@
+"""What `serve/telemetry.py` promises, one behaviour a test."""
+
 from serve.messages import CopyRequest
 from serve.pipeline import Pipeline
 from serve.telemetry import Telemetry

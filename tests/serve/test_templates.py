@@ -1,3 +1,5 @@
+"""What `serve/templates.py` promises, one behaviour a test."""
+
 import pytest
 
 from copywriting.channels import CHANNELS
