@@ -1,49 +1,17 @@
-"""What `serve/pipeline.py` promises, one behaviour a test."""
+"""What `serve/pipeline.py` promises of a whole answer, one behaviour a test."""
 
 import asyncio
 import subprocess
 import sys
-import time
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
 from copywriting.shopper import Shopper
 from serve.errors import Problem
-from serve.messages import CopyRequest, Drafts, ImageMatch
-from serve.pipeline import Pipeline
-from serve.templates import Templates
-from tests.fakes import NOW, ROOT, FakeStages, full_product, make_piece, make_product, percent_off
-
-GOOD = (
-    "{name}，{discount}，到{offer.ends}",
-    "今天的风有点凉，{name}在等你出门",
-    "路灯亮了，{name}陪你走回家",
-    "{material}的{name}，{price}",
-)
-PIECES = [
-    make_piece("出门前看一眼镜子里的{name}"),
-    make_piece("衣架上给{name}留个位置吧"),
-    make_piece("A hook by the door for {name}", "en"),
-]
-COAT = make_product(offer=percent_off(20), images=("media/coat.jpg",))
-
-
-def make_pipeline(stages: FakeStages, **options) -> Pipeline:
-    return Pipeline(
-        stages.stages(), Templates(PIECES), **{"prompt_style": "compact", "spare_drafts": 2, "versions": {"generator": "abc"}, **options}
-    )
-
-
-def written(answer) -> list[str]:
-    """The choices that the model wrote."""
-    return [choice.text for choice in answer.choices if choice.origin == "model"]
-
-
-async def answer_of(stages: FakeStages, **fields):
-    request = CopyRequest(**{"channel": "sms", "product_id": "coat", "seed": 1, **fields})
-    return await make_pipeline(stages).answer(request, "request-1", NOW)
+from serve.messages import CopyRequest, Drafts
+from tests.fakes import NOW, ROOT, FakeStages, full_product, make_product
+from tests.serve.pipelinekit import COAT, GOOD, answer_of, make_pipeline, written
 
 
 async def test_an_answer_has_everything_that_was_asked_for():
@@ -64,22 +32,6 @@ async def test_an_answer_has_everything_that_was_asked_for():
     assert (first.image, first.scores.image_fit, first.scores.sentiment_label) == ("media/coat.jpg", 0.6, "positive")
 
 
-async def test_the_generator_is_asked_for_spare_drafts_under_the_briefs_grammar():
-    stages = FakeStages(COAT, GOOD)
-    await answer_of(stages, n=3, seed=7)
-    (query,) = stages.calls["generator"]
-    assert (query.n, query.seed) == (5, 7)
-    assert '"{discount}"' in query.grammar
-    assert '"{stock}"' not in query.grammar
-    assert query.prompt.endswith("<|zh|><|channel:sms|><|vertical:fashion|><|kind:outerwear|><|copy|>")
-
-
-async def test_the_model_is_given_a_chat_where_it_was_trained_for_one():
-    stages = FakeStages(COAT, GOOD)
-    await make_pipeline(stages, prompt_style="chat").answer(CopyRequest(channel="sms"), "r", NOW)
-    assert stages.calls["generator"][0].prompt[0]["role"] == "system"
-
-
 async def test_the_more_persuasive_copy_comes_first():
     answer = await answer_of(FakeStages(COAT, GOOD, persuasive={"路灯": 0.99, "镜子": 0.01}))
     assert "路灯" in answer.choices[0].text
@@ -92,132 +44,6 @@ async def test_at_most_n_choices(n):
     answer = await answer_of(FakeStages(COAT, GOOD), n=n)
     assert len(written(answer)) == min(n, len(GOOD))
     assert len(answer.choices) == min(n, len(GOOD) + 2)  # the copybook has two pieces for the places that are left
-
-
-async def test_places_that_no_draft_fills_go_to_the_copybook_after_the_drafts():
-    answer = await answer_of(FakeStages(COAT, GOOD[:2], persuasive={"镜子": 0.99, "衣架": 0.98}))
-    assert [choice.origin for choice in answer.choices] == ["model", "model", "template", "template"]
-    assert "镜子" in answer.choices[2].text
-    assert answer.degraded == []
-
-
-async def test_a_piece_that_the_model_wrote_by_heart_is_not_given_twice():
-    answer = await answer_of(FakeStages(COAT, ["出门前看一眼镜子里的{name}"]))
-    assert [choice.text for choice in answer.choices] == ["出门前看一眼镜子里的云杉羊毛大衣", "衣架上给云杉羊毛大衣留个位置吧"]
-
-
-async def test_a_draft_that_recites_copy_for_another_product_is_refused():
-    tea = make_piece("水开了。{name}该醒了。", vertical="food", kind="tea")
-    pipeline = Pipeline(
-        FakeStages(COAT, ["水开了。{name}也该出门了。", GOOD[1]]).stages(),
-        Templates([*PIECES, tea]),
-        prompt_style="compact",
-        spare_drafts=0,
-        versions={},
-    )
-    answer = await pipeline.answer(CopyRequest(channel="sms", product_id="coat", seed=1, n=1, explain=True), "r", NOW)
-    assert written(answer) == ["今天的风有点凉，云杉羊毛大衣在等你出门"]
-    assert answer.explanation.refused[0]["reasons"] == ["'水开了' belongs to food/tea, everyday"]
-
-
-async def test_a_draft_that_came_twice_is_one_choice():
-    answer = await answer_of(FakeStages(COAT, [GOOD[0], GOOD[0], f" {GOOD[0]} ", GOOD[1]]))
-    assert len(written(answer)) == 2
-
-
-@pytest.mark.parametrize(
-    "draft",
-    [
-        "{name}只要99元", "{name}，８折", "{name}打三折", "{name}全网最低",
-        "{name}，仅剩几件", "{name}配{surprise}", "{name}还有{stock}件", "暖和的大衣",
-        "The {name} is here", "{name}\n两行", "{name}，最好的大衣", "{name}{", "", "{name}包邮",
-    ],
-)  # fmt: skip
-async def test_an_unsafe_draft_never_reaches_the_answer(draft):
-    answer = await answer_of(FakeStages(COAT, [draft, GOOD[1]]), explain=True)
-    assert written(answer) == ["今天的风有点凉，云杉羊毛大衣在等你出门"]
-    assert answer.usage.refused == len(answer.explanation.refused) == 1
-    assert answer.explanation.refused[0]["reasons"]
-    assert answer.degraded == []
-
-
-async def test_when_no_draft_is_safe_templates_take_their_place():
-    answer = await answer_of(FakeStages(COAT, ["{name}只要99元", "{name}打三折"]))
-    assert {choice.origin for choice in answer.choices} == {"template"}
-    assert answer.degraded == ["generator: no draft passed the check"]
-    assert answer.usage.refused == 2
-
-
-@pytest.mark.parametrize("failures", [{"generator": "too busy"}])
-async def test_without_the_generator_the_copybook_answers(failures):
-    answer = await answer_of(FakeStages(COAT, GOOD, failures=failures))
-    assert {choice.origin for choice in answer.choices} == {"template"}
-    assert all("云杉羊毛大衣" in choice.text for choice in answer.choices)
-    assert answer.degraded == ["generator: too busy"]
-    assert answer.usage.drafts == 0
-    assert answer.choices[0].scores.persuasion is not None
-
-
-@pytest.mark.parametrize(("stage", "missing"), [("persuasion", "persuasion"), ("sentiment", "sentiment"), ("fusion", "image_fit")])
-@pytest.mark.parametrize("how", ["failures", "delays"])
-async def test_a_scorer_that_is_gone_or_slow_costs_its_score_only(stage, missing, how):
-    trouble = {"failures": {stage: "not running"}} if how == "failures" else {"delays": {stage: 30.0}}
-    answer = await answer_of(FakeStages(COAT, GOOD, **trouble), deadline_ms=1200 if how == "delays" else 10_000)
-    assert len(answer.choices) == 4
-    assert answer.degraded == [f"{stage}: {'not running' if how == 'failures' else 'no answer within the deadline'}"]
-    for choice in answer.choices:
-        scores = choice.scores.model_dump()
-        assert scores[missing] is None
-        assert all(scores[name] is not None for name in {"utility", "persuasion", "sentiment", "image_fit"} - {missing})
-
-
-async def test_without_any_stage_but_retrieval_there_is_still_an_answer():
-    failures = dict.fromkeys(("generator", "persuasion", "sentiment", "fusion"), "not running")
-    answer = await answer_of(FakeStages(COAT, GOOD, failures=failures))
-    assert sorted(entry.split(":")[0] for entry in answer.degraded) == ["fusion", "generator", "persuasion", "sentiment"]
-    assert answer.choices[0].scores.utility == 0.5
-
-
-@pytest.mark.parametrize("trouble", [{"failures": {"retrieval": "not running"}}, {"delays": {"retrieval": 30.0}}])
-async def test_without_retrieval_there_is_no_answer(trouble):
-    stages = FakeStages(COAT, GOOD, **trouble)
-    with pytest.raises(Problem) as raised:
-        await answer_of(stages, deadline_ms=200)
-    assert (raised.value.status, raised.value.code, raised.value.retry_after_s) == (503, "stage_unavailable", 2)
-    assert stages.calls.keys() == {"retrieval"}
-
-
-async def test_the_deadline_holds_when_everything_is_slow():
-    slow = dict.fromkeys(("generator", "persuasion", "sentiment", "fusion"), 30.0)
-    stages = FakeStages(COAT, GOOD, delays=slow)
-    started = time.monotonic()
-    answer = await answer_of(stages, deadline_ms=600)
-    assert time.monotonic() - started < 0.6 + 1.0, "a loaded test machine gets a second of grace"
-    assert len(answer.degraded) == 4
-    assert stages.cancelled == slow.keys(), "work that nobody waits for must stop"
-
-
-async def test_a_slow_generator_leaves_time_for_scores():
-    answer = await answer_of(FakeStages(COAT, GOOD, delays={"generator": 30.0}), deadline_ms=1200)
-    assert answer.degraded == ["generator: no answer within the deadline"]
-    assert answer.choices[0].scores.persuasion is not None
-
-
-async def test_the_shortest_deadline_that_may_be_asked_for_is_answered():
-    answer = await answer_of(FakeStages(COAT, GOOD, delays={"generator": 30.0}), deadline_ms=50)
-    assert answer.choices
-
-
-async def test_a_wrong_number_of_scores_is_a_stage_missing():
-    answer = await answer_of(FakeStages(COAT, GOOD, matches=[ImageMatch("media/coat.jpg", 0.9)]))
-    assert answer.degraded == ["fusion: 1 answers for 4 texts, or values outside [0, 1]"]
-    assert {choice.image for choice in answer.choices} == {None}
-
-
-async def test_a_picture_that_cannot_be_read_is_named_once():
-    match = ImageMatch(None, None, ("media/coat.jpg: not a picture",))
-    answer = await answer_of(FakeStages(COAT, GOOD, matches=[match] * 4))
-    assert answer.degraded == ["fusion: media/coat.jpg: not a picture"]
 
 
 async def test_a_shopper_never_seen_is_answered_with_a_notice():
@@ -289,23 +115,6 @@ async def test_when_no_product_is_found_the_query_is_named():
     assert (raised.value.status, raised.value.errors[0].field, raised.value.errors[0].value) == (422, "query", "yacht")
 
 
-async def test_words_that_the_caller_forbids_are_never_written():
-    answer = await answer_of(FakeStages(COAT, GOOD), must_not_include=["路灯", "8折"])
-    assert len(written(answer)) == 2
-    assert not any(word in choice.text for choice in answer.choices for word in ("路灯", "8折"))
-
-
-async def test_drafts_from_the_cache_show_the_price_of_now():
-    texts = []
-    for price in (500, 730):
-        stages = FakeStages(make_product(price=Decimal(price)))
-        stages.drafts = Drafts(("{name}现在{price}",), cached=True)
-        answer = await answer_of(stages)
-        assert answer.usage.cached
-        texts.append(answer.choices[0].text)
-    assert texts == ["云杉羊毛大衣现在¥500", "云杉羊毛大衣现在¥730"]
-
-
 class TwoMarkets(FakeStages):
     """Finds the coat of the locale that is asked for; the Chinese one takes longer, so that requests overlap."""
 
@@ -352,9 +161,3 @@ def test_the_pipeline_knows_neither_ray_nor_torch_nor_vllm():
     code = "import sys, serve.pipeline; print({'ray', 'torch', 'vllm', 'faiss', 'transformers', 'open_clip'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "set()", done.stderr
-
-
-async def test_scores_that_are_no_probabilities_are_left_out():
-    answer = await answer_of(FakeStages(COAT, GOOD, matches=[ImageMatch("media/coat.jpg", float("nan"))] * 4))
-    assert [entry.split(":")[0] for entry in answer.degraded] == ["fusion"]
-    assert all(0 <= choice.scores.utility <= 1 for choice in answer.choices)
