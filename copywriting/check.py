@@ -9,9 +9,11 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from copywriting.agreement import disagreement
 from copywriting.brief import Brief
 from copywriting.claims import fold, misused, ungrounded
 from copywriting.facts import Fact, phrase_facts
+from copywriting.intents import ANSWERS
 from copywriting.slots import fill, literals, slots_in, with_gaps
 
 _SENTENCE_END = re.compile(r"(?<=[。！？!?；])|(?<=[.!?;])\s+")
@@ -83,6 +85,7 @@ def _shape_faults(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> 
     if "name" not in slots_in("\n".join(lines)):
         faults.append("does not name the product")
     written = set(slots_in("\n".join(lines)))  # "with a gift" needs the gift itself in the text, not only in the warehouse
+    faults += _sense_faults("\n".join(lines), written, brief, facts)
     for line in lines:
         said = with_gaps(line)
         faults += [str(claim) for claim in (*ungrounded(said, brief.language, written), *misused(line, brief.language))]
@@ -91,6 +94,18 @@ def _shape_faults(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> 
             faults.append(f"breaks off: …{line[-20:]!r}")
         if any(_STUTTER.search(literal) for literal in literals(line)):
             faults.append("repeats itself")
+    return faults
+
+
+def _sense_faults(template: str, written: set[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
+    """What would leave a reader without an answer, or wince."""
+    faults = []
+    answers = set(ANSWERS.get(brief.intent or "", ())) & facts.keys()
+    if answers and written.isdisjoint(answers):
+        faults.append(f"the shopper asked about {brief.intent}: no {sorted(answers)} in the reply")
+    name = facts["name"].text if "name" in facts and brief.vertical != "books" else ""  # a title is singular: "Corner Noodles is"
+    if brief.language == "en" and (verb := disagreement(template, name)):
+        faults.append(f"{verb!r} after the plural {name!r}")
     return faults
 
 

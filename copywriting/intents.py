@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from copywriting.brief import Turn
 
+ANSWERS = {"price": ("price",), "stock": ("stock",)}
+"""Intent → the slots of which a reply must hold one, where the product has it: who asks for a price is told the price."""
+
 _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (intent, re.compile(pattern, re.IGNORECASE))
     for intent, pattern in (

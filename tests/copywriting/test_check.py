@@ -214,3 +214,41 @@ def test_a_value_in_another_values_place_refuses_the_draft():
     brief, facts = write_brief("en-US")
     verdict = check("{name} is {price} off.", brief, facts)
     assert isinstance(verdict, Refusal) and "wrong role" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("intent", "template", "missing"),
+    [
+        ("price", "The page of {name} tells you the price.", "['price']"),
+        ("stock", "Let me look for {name} while you wait.", "['stock']"),
+        ("price", "{name} costs {price}.", None),
+        ("quality", "The page of {name} tells you the price.", None),
+    ],
+)
+def test_who_asks_for_a_price_is_told_the_price(intent, template, missing):
+    product = make_product(locale="en-US", name="Wool coat", stock=7)
+    facts = facts_for(product)
+    brief = brief_for(product, facts, channel="chat_reply", intent=intent)
+    if missing:
+        assert refused(template, brief, facts) == f"the shopper asked about {intent}: no {missing} in the reply"
+    else:
+        passed(template, brief, facts)
+
+
+def test_a_reply_may_do_without_what_the_product_lacks():
+    product = make_product(locale="en-US", name="Wool coat", stock=500)
+    facts = facts_for(product)
+    passed("Let me look for {name} while you wait.", brief_for(product, facts, channel="chat_reply", intent="stock"), facts)
+
+
+def test_a_plural_name_takes_no_verb_of_the_singular():
+    product = make_product(locale="en-US", name="Canvas Shoes")
+    facts = facts_for(product)
+    assert refused("{name} is here", brief_for(product, facts, channel="sms"), facts) == "'is' after the plural 'Canvas Shoes'"
+    passed("Put on {name} and go", brief_for(product, facts, channel="sms"), facts)
+
+
+def test_the_title_of_a_book_is_singular():
+    product = make_product(locale="en-US", name="Corner Noodles", vertical="books", kind="novels")
+    facts = facts_for(product)
+    passed("{name} is here", brief_for(product, facts, channel="sms"), facts)
