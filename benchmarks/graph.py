@@ -9,14 +9,17 @@ vLLM's AsyncLLM alone in this process. Every request has its own seed, so no cac
 import argparse
 import asyncio
 import itertools
+import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+import yaml
 from rich.console import Console
 
 from benchmarks.answers import requests
@@ -156,6 +159,11 @@ async def over_http(url: str, asked: Sequence[dict[str, Any]], seconds: float, c
         return await closed_loop(seconds, clients, send)
 
 
+def environment_of(config: Path) -> dict[str, str]:
+    """What a Serve config sets for the graph's processes; the bare engine gets the same."""
+    return dict(yaml.safe_load(config.read_text())["applications"][0]["runtime_env"]["env_vars"])
+
+
 async def bare_engine(settings: GraphSettings, queries: Sequence[DraftQuery], seconds: float, clients: int) -> dict[str, Figures]:
     """Load vLLM alone, in this process."""
     engine = Engine(settings.generator)
@@ -204,6 +212,7 @@ def main() -> None:
     for mode in MODES:
         figures |= measure_graph(console, asked, mode, options.seconds, options.clients)
     with console.status("bare engine on the same prompts"):
+        os.environ.update(environment_of(CONFIG))
         queries = asyncio.run(queries_of(settings, asked))
         engine = asyncio.run(bare_engine(settings, queries, options.seconds, options.clients))
     figures |= {f"engine_one_client_{key}": value for key, value in engine["one"].items()}

@@ -39,7 +39,7 @@ class GeneratorSettings(_Settings):
     max_num_seqs: int = Field(64, ge=1, description="drafts decoded at once")
     kv_cache_mib: int | None = Field(256, ge=16, description="memory for the KV cache; null: vLLM's own choice on a GPU")
     enforce_eager: bool = Field(True, description="skip compilation: quicker start, slower decoding of large models")
-    threads: int = Field(2, ge=1, description="CPU threads that decode; without effect on a GPU")
+    threads: int | None = Field(None, ge=1, description="CPU threads that decode; null: all cores but one, which schedules")
     temperature: float = Field(0.8, gt=0, le=2)
     top_p: float = Field(0.95, gt=0, le=1)
     min_p: float = Field(0.0, ge=0, lt=1, description="leave out tokens less likely than this share of the likeliest")

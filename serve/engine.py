@@ -18,6 +18,9 @@ from serve.messages import DraftQuery, Drafts
 SEED_SPACING = 16
 """vLLM samples candidate i of a request with seed s from s + i: seeds are spread so that neighbours share no candidate."""
 
+CPU_BATCHED_TOKENS = 4096
+"""Tokens that one step of a CPU engine takes in at most: whole prompts only."""
+
 
 class DraftCache:
     """Least recently used, with an age limit. Times are in seconds of a monotonic clock."""
@@ -50,7 +53,8 @@ class Engine:
     def __init__(self, settings: GeneratorSettings, *, ray_metrics: bool = False) -> None:
         self._settings = settings
         self._cache = DraftCache(settings.cache_entries, settings.cache_ttl_s)
-        os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # read by the engine's worker process, which starts below
+        threads = settings.threads or max(len(os.sched_getaffinity(0)) - 1, 1)
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the engine's worker process, which starts below
         from transformers import AutoTokenizer
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -129,6 +133,7 @@ class Engine:
     def shutdown(self) -> None:
         """Stop the engine's processes."""
         self._llm.shutdown(timeout=5)
+        del self._llm  # its finaliser would fail at the end of the interpreter, when what it imports is gone
 
 
 def _engine_arguments(model: str, settings: GeneratorSettings) -> dict[str, Any]:
@@ -144,15 +149,22 @@ def _engine_arguments(model: str, settings: GeneratorSettings) -> dict[str, Any]
     }
     if settings.kv_cache_mib is not None:
         arguments["kv_cache_memory_bytes"] = settings.kv_cache_mib << 20
+    if _on_cpu():  # a seeded request whose prefill is split over two steps kills vLLM's CPU worker: a CPU generator can't be rewound
+        arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(CPU_BATCHED_TOKENS, settings.max_model_len)}
     return arguments
+
+
+def _on_cpu() -> bool:
+    from vllm.platforms import current_platform
+
+    return bool(current_platform.is_cpu())
 
 
 def _dtype(wanted: str) -> str:
     """`auto` on a CPU is bf16 where the processor has instructions for it, else float32; on a GPU vLLM chooses."""
     import torch
-    from vllm.platforms import current_platform
 
-    if wanted != "auto" or not current_platform.is_cpu():
+    if wanted != "auto" or not _on_cpu():
         return wanted
     has = torch.cpu.get_capabilities()
     return "bfloat16" if has.get("avx512_bf16") or has.get("amx_bf16") else "float32"
