@@ -81,15 +81,31 @@ def running(config: Path, *, log: Path, environment: dict[str, str] | None = Non
         yield Server(url, process.pid, log)
     finally:
         stop(process)
+        wait_until_silent(url)  # the proxy outlives the command by a moment; whoever starts the next graph would find its port taken
 
 
 def refuse_if_taken(url: str) -> None:
     """Raises LaunchError where something answers at this address already."""
+    if _answers(url):
+        remedy = "stop it (`serve shutdown`, or Ctrl-C where it runs) or change http_options.port"
+        raise LaunchError(f"{url} is taken by another server; {remedy}")
+
+
+def wait_until_silent(url: str, timeout_s: float = 15.0) -> None:
+    """Return once nothing answers at this address, or after `timeout_s`."""
+    until = time.monotonic() + timeout_s
+    while _answers(url) and time.monotonic() < until:
+        time.sleep(0.2)
+
+
+def _answers(url: str) -> bool:
     try:
         httpx.get(url, timeout=1)
+    except httpx.ConnectError:
+        return False
     except httpx.TransportError:
-        return
-    raise LaunchError(f"{url} is taken by another server; stop it (`serve shutdown`, or Ctrl-C where it runs) or change http_options.port")
+        return True  # slow, or cut off in the middle: somebody listens
+    return True
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, on_wait: OnWait | None) -> None:

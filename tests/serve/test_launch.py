@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from serve.config import ROOT
-from serve.launch import LaunchError, refuse_if_taken, settings_of, stop, tail
+from serve.launch import LaunchError, refuse_if_taken, settings_of, stop, tail, wait_until_silent
 
 LAPTOP = ROOT / "serve" / "config" / "laptop.yaml"
 
@@ -49,6 +49,16 @@ def test_an_address_that_is_taken_is_refused_with_the_remedy():
             refuse_if_taken(url)
         server.shutdown()
     refuse_if_taken(url)
+
+
+def test_a_server_that_is_going_is_waited_for_and_one_that_stays_is_not():
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        wait_until_silent(url, timeout_s=0.3)  # it stays: the wait ends all the same
+        threading.Timer(0.5, lambda: (server.shutdown(), server.server_close())).start()
+        wait_until_silent(url, timeout_s=30)
+        refuse_if_taken(url)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
