@@ -110,6 +110,11 @@ def _not(*right: str) -> str:
     return r"\{(?:" + "|".join(name for name in _NUMERIC if name not in right) + r")\}"
 
 
+def _other(*right: str) -> str:
+    """Any slot other than these."""
+    return r"\{(?!(?:" + "|".join(map(re.escape, right)) + r")\})[^}]*\}"
+
+
 _MISUSES: tuple[tuple[Language, str], ...] = (
     ("en", _not("saving") + r" (?:off|less|cheaper)\b(?! \{saving\})"),
     ("en", r"\b(?:save|saves|saving|savings of|knock|takes?) (?:you )?" + _not("saving", "discount")),
@@ -123,7 +128,14 @@ _MISUSES: tuple[tuple[Language, str], ...] = (
         "en",
         r"\{saving\} (?:now|today)\b|\b(?:costs?|for only|for just|now|priced at|yours for|yours at) " + _not("price", "discount", "stock"),
     ),
+    ("en", r"\bby " + _other("brand", "rating_count", "saving", "discount", "offer.ends", "name", "recent", "shopper.name")),
+    ("en", r"\bin " + _not()),
+    ("en", r"\bmade (?:of|from) " + _other("material", "feature", "feature_2", "name")),
     ("zh", r"打?" + _not() + r" ?折"),
+    ("zh", r"来自" + _other("origin", "brand", "rating_count", "name", "shopper.city")),
+    ("zh", r"产自" + _other("origin", "name")),
+    ("zh", r"材质是" + _other("material")),
+    ("zh", r"颜色是" + _other("color")),
     ("zh", r"打" + _not("discount")),
     ("zh", r"(?:省下?|立省|立减|直降|便宜|减免?|少花|少付)了?" + _not("saving")),
     ("zh", r"满\{[^}]*\}|\{[^}]*\}减\{"),

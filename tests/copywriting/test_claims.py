@@ -162,6 +162,8 @@ def test_a_fact_proves_no_more_than_it_says(language, text, evidence):
     [
         ("en", "{name} is {price} off"), ("en", "Save {price} on {name}"), ("en", "{name} is {stock} percent off"),
         ("en", "{name} is {saving} now"), ("en", "{name} has {rating_count} stars"), ("en", "Rated {price} by all"),
+        ("en", "{name} by {price}"), ("en", "{name} in {price}"), ("en", "{name}, made of {color}"), ("en", "a coat by {material}"),
+        ("zh", "{name}来自{price}"), ("zh", "产自{brand}"), ("zh", "材质是{color}"), ("zh", "颜色是{material}"),
         ("en", "Only {rating_count} left"), ("en", "{name}, now {saving}"), ("en", "{stock} shoppers love it"),
         ("zh", "{name}打{stock}折"), ("zh", "{name}省{price}"), ("zh", "满{price}减{list_price}"), ("zh", "只剩{rating_count}件"),
         ("zh", "现价{saving}"), ("zh", "{stock}位买家"), ("zh", "评分{rating_count}分"),
@@ -175,6 +177,8 @@ def test_a_value_in_another_values_place_is_found(language, line):
     ("language", "line"),
     [
         ("en", "{name} is {discount}: save {saving}, pay {price}"), ("en", "{stock} left, rated {rating} by {rating_count} shoppers"),
+        ("en", "{name} by {brand} in {color}, made of {material}, from {origin}"), ("en", "down by {saving}, by {offer.ends}"),
+        ("zh", "来自{origin}，材质是{material}，颜色是{color}"), ("zh", "来自{rating_count}位买家"),
         ("en", "Was {list_price}, now {price}"), ("en", "{list_price} less {saving}"), ("en", "Only {price}"),
         ("zh", "{name}{discount}，现价{price}，省{saving}"), ("zh", "只剩{stock}件，{rating_count}位买家评分{rating}"),
         ("zh", "原价{list_price}，到手{price}"),
