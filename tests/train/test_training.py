@@ -20,7 +20,7 @@ from train.persuasion import LABELS, PersuasionConfig
 from train.sentiment import SentimentConfig
 
 pytestmark = pytest.mark.ray
-TINY = {"workers": 2, "threads_per_worker": 1, "batch_size": 4, "report_every_s": 0.01, "checkpoint_every_s": 0.01, "max_failures": 0}
+TINY = {"workers": 2, "threads_per_worker": 1, "batch_size": 4, "report_every_s": 1e-6, "checkpoint_every_s": 1e-6, "max_failures": 0}
 
 
 def reports(storage: Path, run: object) -> list[dict[str, float]]:
