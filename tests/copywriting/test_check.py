@@ -238,7 +238,8 @@ def test_who_asks_for_a_price_is_told_the_price(intent, template, missing):
 def test_a_reply_may_do_without_what_the_product_lacks():
     product = make_product(locale="en-US", name="Wool coat", stock=500)
     facts = facts_for(product)
-    passed("Let me look for {name} while you wait.", brief_for(product, facts, channel="chat_reply", intent="stock"), facts)
+    brief = brief_for(product, facts, channel="chat_reply", intent="stock")
+    assert passed("Let me look for {name} while you wait.", brief, facts).text == "Let me look for Wool coat while you wait."
 
 
 def test_a_plural_name_takes_no_verb_of_the_singular():
@@ -251,4 +252,4 @@ def test_a_plural_name_takes_no_verb_of_the_singular():
 def test_the_title_of_a_book_is_singular():
     product = make_product(locale="en-US", name="Corner Noodles", vertical="books", kind="novels")
     facts = facts_for(product)
-    passed("{name} is here", brief_for(product, facts, channel="sms"), facts)
+    assert passed("{name} is here", brief_for(product, facts, channel="sms"), facts).text == "Corner Noodles is here"

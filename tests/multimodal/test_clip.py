@@ -25,7 +25,6 @@ from multimodal.media import MediaError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SHIPPED = _ROOT / "models" / "clip"
-shipped_only = pytest.mark.skipif(not (_SHIPPED / "card.json").is_file(), reason="models/clip is not there")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -148,7 +147,6 @@ def shipped() -> ClipModel:
     return ClipModel(_SHIPPED)
 
 
-@shipped_only
 @pytest.mark.parametrize(("right", "wrong"), [("a red striped dress", "a plain blue coat"), ("红色条纹连衣裙", "蓝色纯色外套")])
 def test_the_shipped_model_prefers_the_caption_that_is_true(shipped, right, wrong):
     image = shipped.encode_images([draw("dresses", "red", "stripes", "front", 12345)])
@@ -156,14 +154,12 @@ def test_the_shipped_model_prefers_the_caption_that_is_true(shipped, right, wron
     assert true > false + 0.1
 
 
-@shipped_only
 def test_the_shipped_model_finds_the_colour_of_a_dress(shipped):
     pictures = shipped.encode_images([draw("dresses", colour, "plain", "front", 900 + i) for i, colour in enumerate(COLOURS)])
     found = (shipped.encode_texts([f"a {colour} dress" for colour in COLOURS]) @ pictures.T).argmax(axis=1)
     assert (found == np.arange(len(COLOURS))).mean() >= 0.7
 
 
-@shipped_only
 def test_the_shipped_model_gives_fitting_copy_a_better_fit(shipped, tmp_path):
     pictures = render_product("plush", "brown", "dots", tmp_path, "bear", 77)
     texts = ["Meet the brown polka-dot teddy bear.", "遇见这只棕色波点玩具熊", "A navy suitcase for the weekend.", "藏青色行李箱，周末出发"]
@@ -173,6 +169,5 @@ def test_the_shipped_model_gives_fitting_copy_a_better_fit(shipped, tmp_path):
     assert not fusion.unreadable
 
 
-@shipped_only
 def test_no_shipped_file_is_4_megabytes_or_more():
     assert max(path.stat().st_size for path in _SHIPPED.iterdir()) < 4_000_000

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -23,74 +24,77 @@ LINES = [
 """Clean lines: tests add what is wrong."""
 
 
+_MAPPING: dict[str, Any] = {
+    "shop": "shop",
+    "sources": {
+        "lines": {
+            "path": "lines.csv",
+            "fields": {
+                "invoice": {"column": "invoice", "required": True},
+                "sku": {"column": "sku", "transforms": ["upper"], "required": True},
+                "units": {"column": "units", "transforms": ["to_integer"], "required": True},
+                "price": {"column": "price", "transforms": ["to_decimal"], "required": True},
+                "at": {"column": "at", "transforms": [{"parse_datetime": {"timezone": "Europe/London"}}], "required": True},
+            },
+            "rules": {
+                "exclude": [{"rule": "non_product", "column": "sku", "matches": "^POST$"}],
+                "positive": ["price"],
+                "outliers": [{"column": "price", "within": "sku", "times": 50}, {"column": "units", "times": 5000}],
+            },
+        }
+    },
+    "tables": {
+        "products": {
+            "source": "lines",
+            "where": [{"column": "invoice", "not_matches": "^C"}],
+            "one_per": ["sku"],
+            "combine": {"title": "most_common", "price": {"recent_median": {"at": "at", "days": 30}}},
+            "columns": {
+                "product_id": "sku",
+                "locale": {"constant": "en-GB"},
+                "title": "title",
+                "price": "price",
+                "currency": {"constant": "GBP"},
+            },
+        },
+        "price_history": {
+            "source": "lines",
+            "where": [{"column": "invoice", "not_matches": "^C"}],
+            "daily_changes": True,
+            "columns": {
+                "product_id": "sku",
+                "locale": {"constant": "en-GB"},
+                "price": "price",
+                "currency": {"constant": "GBP"},
+                "at": "at",
+            },
+        },
+        "shoppers": {
+            "source": "lines",
+            "where": [{"column": "customer", "present": True}],
+            "one_per": ["customer"],
+            "columns": {"shopper_id": "customer", "consent": {"constant": True}, "locale": {"constant": "en-GB"}},
+        },
+        "events": {
+            "source": "lines",
+            "cancellations": {"when": {"column": "invoice", "matches": "^C"}},
+            "columns": {
+                "event_id": {"template": "{invoice}-{source_row}"},
+                "shopper_id": "customer",
+                "product_id": "sku",
+                "kind": {"constant": "purchase"},
+                "value": {"multiply": ["price", "units"]},
+                "quantity": "units",
+                "at": "at",
+            },
+        },
+    },
+}
+
+
 def mapping(**changes: Any) -> dict[str, Any]:
     """A whole mapping for `lines.csv`; `changes` replace keys by dotted path with __ for the dot."""
-    given: dict[str, Any] = {
-        "shop": "shop",
-        "sources": {
-            "lines": {
-                "path": "lines.csv",
-                "fields": {
-                    "invoice": {"column": "invoice", "required": True},
-                    "sku": {"column": "sku", "transforms": ["upper"], "required": True},
-                    "units": {"column": "units", "transforms": ["to_integer"], "required": True},
-                    "price": {"column": "price", "transforms": ["to_decimal"], "required": True},
-                    "at": {"column": "at", "transforms": [{"parse_datetime": {"timezone": "Europe/London"}}], "required": True},
-                },
-                "rules": {
-                    "exclude": [{"rule": "non_product", "column": "sku", "matches": "^POST$"}],
-                    "positive": ["price"],
-                    "outliers": [{"column": "price", "within": "sku", "times": 50}, {"column": "units", "times": 5000}],
-                },
-            }
-        },
-        "tables": {
-            "products": {
-                "source": "lines",
-                "where": [{"column": "invoice", "not_matches": "^C"}],
-                "one_per": ["sku"],
-                "combine": {"title": "most_common", "price": {"recent_median": {"at": "at", "days": 30}}},
-                "columns": {
-                    "product_id": "sku",
-                    "locale": {"constant": "en-GB"},
-                    "title": "title",
-                    "price": "price",
-                    "currency": {"constant": "GBP"},
-                },
-            },
-            "price_history": {
-                "source": "lines",
-                "where": [{"column": "invoice", "not_matches": "^C"}],
-                "daily_changes": True,
-                "columns": {
-                    "product_id": "sku",
-                    "locale": {"constant": "en-GB"},
-                    "price": "price",
-                    "currency": {"constant": "GBP"},
-                    "at": "at",
-                },
-            },
-            "shoppers": {
-                "source": "lines",
-                "where": [{"column": "customer", "present": True}],
-                "one_per": ["customer"],
-                "columns": {"shopper_id": "customer", "consent": {"constant": True}, "locale": {"constant": "en-GB"}},
-            },
-            "events": {
-                "source": "lines",
-                "cancellations": {"when": {"column": "invoice", "matches": "^C"}},
-                "columns": {
-                    "event_id": {"template": "{invoice}-{source_row}"},
-                    "shopper_id": "customer",
-                    "product_id": "sku",
-                    "kind": {"constant": "purchase"},
-                    "value": {"multiply": ["price", "units"]},
-                    "quantity": "units",
-                    "at": "at",
-                },
-            },
-        },
-    }
+    given = deepcopy(_MAPPING)
     for path, value in changes.items():
         *parents, last = path.split("__")
         place = given

@@ -112,54 +112,57 @@ def products(folder, rows, columns, **source):
     return ingest(folder, catalogue(columns, **source))
 
 
+DOUBTFUL = [
+    {
+        "id": "1",
+        "title": "Red bag (Pack of 2)",
+        "price": "10.005",
+        "list": "9",
+        "stars": "4.5",
+        "count": "3",
+        "stock": "-2",
+        "v": "fashion",
+        "k": "bags",
+    },
+    {
+        "id": "2",
+        "title": "Oak shelf",
+        "price": "0.001",
+        "list": "20",
+        "stars": "7",
+        "count": "-1",
+        "stock": "4",
+        "v": "garden",
+        "k": "bags",
+    },
+    {
+        "id": "3",
+        "title": "Lamp",
+        "price": "",
+        "list": "8",
+        "stars": "",
+        "count": "x",
+        "stock": "99999999999",
+        "v": "home",
+        "k": "shoes",
+    },
+    {"id": "3", "title": "Lamp again", "price": "5", "list": "", "stars": "", "count": "", "stock": "", "v": "", "k": ""},
+]
+"""Products of which nearly every column holds something that can't stand."""
+DOUBTFUL_COLUMNS = {
+    "price": "price",
+    "list_price": "list",
+    "currency": {"constant": "GBP"},
+    "rating": "stars",
+    "rating_count": "count",
+    "stock": "stock",
+    "vertical": "v",
+    "kind": "k",
+}
+
+
 def test_product_columns_are_checked_and_every_change_is_listed(tmp_path):
-    rows = [
-        {
-            "id": "1",
-            "title": "Red bag (Pack of 2)",
-            "price": "10.005",
-            "list": "9",
-            "stars": "4.5",
-            "count": "3",
-            "stock": "-2",
-            "v": "fashion",
-            "k": "bags",
-        },
-        {
-            "id": "2",
-            "title": "Oak shelf",
-            "price": "0.001",
-            "list": "20",
-            "stars": "7",
-            "count": "-1",
-            "stock": "4",
-            "v": "garden",
-            "k": "bags",
-        },
-        {
-            "id": "3",
-            "title": "Lamp",
-            "price": "",
-            "list": "8",
-            "stars": "",
-            "count": "x",
-            "stock": "99999999999",
-            "v": "home",
-            "k": "shoes",
-        },
-        {"id": "3", "title": "Lamp again", "price": "5", "list": "", "stars": "", "count": "", "stock": "", "v": "", "k": ""},
-    ]
-    columns = {
-        "price": "price",
-        "list_price": "list",
-        "currency": {"constant": "GBP"},
-        "rating": "stars",
-        "rating_count": "count",
-        "stock": "stock",
-        "vertical": "v",
-        "kind": "k",
-    }
-    report, tables = products(tmp_path, rows, columns)
+    report, tables = products(tmp_path, DOUBTFUL, DOUBTFUL_COLUMNS)
     assert {(rule, row, old, new) for _, _, rule, row, old, new in told(report)} == {
         ("name_shortened", 1, "Red bag (Pack of 2)", "Red bag"),
         ("rounded", 1, "10.005", "10.01"),

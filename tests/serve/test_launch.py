@@ -55,9 +55,13 @@ def test_a_server_that_is_going_is_waited_for_and_one_that_stays_is_not():
     with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        wait_until_silent(url, timeout_s=0.3)  # it stays: the wait ends all the same
-        threading.Timer(0.5, lambda: (server.shutdown(), server.server_close())).start()
+        wait_until_silent(url, timeout_s=0.3)
+        with pytest.raises(LaunchError):  # it stays: the wait ended all the same
+            refuse_if_taken(url)
+        gone = threading.Event()
+        threading.Timer(0.5, lambda: (server.shutdown(), server.server_close(), gone.set())).start()
         wait_until_silent(url, timeout_s=30)
+        assert gone.wait(5)
         refuse_if_taken(url)
 
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,8 @@ from train.metrics import calibration_error, class_temperature, f1, label_temper
 from train.progress import ProgressDisplay
 from train.publish import MODEL, publish
 from train.settings import ConfigError, TrainConfig, data_hash, load_config, parse_overrides, read_command_line
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -145,15 +149,13 @@ def test_an_older_model_is_replaced_and_what_came_to_lie_there_meanwhile_is_not(
     assert (config.out / "weights.bin").is_file()
 
 
-def test_more_workers_than_this_machine_has_are_refused(config_file, tmp_path, monkeypatch):
-    import ray
-
-    if ray.is_initialized():
-        pytest.skip("this process has joined a cluster; its limit is tested in test_training.py")
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    config = load_config(GeneratorConfig, config_file, {"workers": "4000", "storage": str(tmp_path)})
-    with pytest.raises(ConfigError, match=r"workers = 4000.*lower"):
-        launch(start, config, kind="generator", data=[])
+def test_more_workers_than_this_machine_has_are_refused(config_file, tmp_path):
+    command = [sys.executable, "-m", "train.generator", "--config", str(config_file)]
+    settings = ["--set", "workers=4000", "--set", f"storage={tmp_path}"]  # in a process of its own: this one may have joined a cluster
+    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+    done = subprocess.run([*command, *settings], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert re.search(r"^error: workers = 4000.*lower", done.stderr, re.MULTILINE), done.stderr
 
 
 def test_data_hash_follows_the_contents(tmp_path):
