@@ -38,9 +38,16 @@ models: setup  ## train every shipped model again, from the project's own data (
 	$(BIN)/python -m train.persuasion
 	$(BIN)/python -m demo.picture_set var/training/pictures
 	$(BIN)/python -m train.clip
+	$(BIN)/python -m demo.shop var/shop
+	$(BIN)/python -m train.recommender
 
 benchmarks: setup  ## every published figure, one after another
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.graph
 	$(BIN)/python -m benchmarks.answers
+	$(BIN)/python -m pip install -q --editable '.[benchmarks]' --no-deps hnswlib implicit
+	$(BIN)/python -m benchmarks.recommend
+	$(BIN)/python -m benchmarks.index
+	$(BIN)/python -m benchmarks.features
+	$(BIN)/python -m benchmarks.concerns
 	$(BIN)/python -m benchmarks.readme

@@ -135,9 +135,14 @@ async def queries_of(settings: GraphSettings, asked: Sequence[dict[str, Any]]) -
     async def nothing(*_: Any) -> Any:
         raise StageUnavailable("scorer", "recording")
 
+    async def nobody(*_: Any) -> None:
+        return None  # the shop's own table knows its shoppers
+
     templates = Templates(load(settings.copybook))
     spare = settings.generator.spare_drafts
-    pipeline = Pipeline(Stages(find, draft, nothing, nothing, nothing), templates, prompt_style="compact", spare_drafts=spare, versions={})
+    pipeline = Pipeline(
+        Stages(nobody, find, draft, nothing, nothing, nothing), templates, prompt_style="compact", spare_drafts=spare, versions={}
+    )
     for body in asked:
         try:
             await pipeline.answer(CopyRequest(**body), "recording")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from demo.shop import build
 from demo.stage import VAR
+from feedback.database import Database
+from feedback.load import load
 from retrieval.build import build_index
 from serve.config import ROOT
 
@@ -14,7 +16,10 @@ def prepared_shop(seed: int = 7) -> Path:
     directory = VAR / "shop"
     if not (directory / "products.parquet").is_file():
         build(directory, seed=seed)
-    build_index(directory, VAR / "index", quiet=True)
+    build_index(directory, VAR / "index", recommender=ROOT / "models" / "recommender", quiet=True)
+    database = Database(f"sqlite:///{VAR}/state.db")
+    load(directory, database, quiet=True)
+    database.close()
     for kind in ("generator", "sentiment"):
         if not (VAR / "models" / kind / "card.json").is_file():
             shutil.copytree(ROOT / "models" / kind, VAR / "models" / kind, dirs_exist_ok=True)

@@ -23,7 +23,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What to write. `slots` are the available ones in the order of `SLOTS`; `principles` those the facts can prove."""
+    """What to write. `slots` are the available ones in the order of `SLOTS`; `principles` those the facts can prove. `doubts` and
+    `likings` are names of aspects (`copywriting/aspects.yaml`), `market` notes on what competitors do, without names; `unnamable` are
+    those names, for the check alone."""
 
     language: Language
     channel: Channel
@@ -39,6 +41,10 @@ class Brief:
     interests: tuple[str, ...] = ()
     conversation: tuple[Turn, ...] = ()
     must_include: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    likings: tuple[str, ...] = ()
+    market: tuple[str, ...] = ()
+    unnamable: tuple[str, ...] = ()
 
 
 def language_of(locale: str) -> Language:
@@ -65,6 +71,10 @@ def make_brief(
     interests: Sequence[str] = (),
     conversation: Sequence[Turn] = (),
     must_include: Sequence[str] = (),
+    doubts: Sequence[str] = (),
+    likings: Sequence[str] = (),
+    market: Sequence[str] = (),
+    unnamable: Sequence[str] = (),
 ) -> Brief:
     """Put a brief together. Empty `principles` means all that the facts support; ones they don't support are left out."""
     language = language_of(locale)
@@ -86,4 +96,8 @@ def make_brief(
         interests=tuple(interests),
         conversation=tuple(conversation),
         must_include=tuple(must_include),
+        doubts=tuple(doubts),
+        likings=tuple(likings),
+        market=tuple(market),
+        unnamable=tuple(unnamable),
     )

@@ -146,9 +146,16 @@ def _text_faults(text: str, template: str, brief: Brief, must_not_include: Seque
     if not in_language(template, brief.language):
         faults.append(f"not in {brief.language}")
     folded = fold(text).casefold()
+    faults += [f"names the competitor {name!r}" for name in brief.unnamable if _names(folded, fold(name).casefold())]
     faults += [f"must include {phrase!r}" for phrase in brief.must_include if fold(phrase).casefold() not in folded]
     faults += [f"must not include {phrase!r}" for phrase in must_not_include if fold(phrase).casefold() in folded]
     return faults
+
+
+def _names(text: str, name: str) -> bool:
+    """Does the text hold the name as whole words? Chinese has no spaces between them."""
+    at_word = r"(?<![a-z0-9])", r"(?![a-z0-9])"
+    return re.search(at_word[0] + re.escape(name.strip()) + at_word[1], text) is not None
 
 
 def length_of(text: str) -> int:

@@ -17,6 +17,7 @@ import yaml
 
 from copywriting.brief import Brief
 from copywriting.channels import CHANNELS, Language
+from copywriting.occasions import tag_of
 from copywriting.principles import EVIDENCE, PRINCIPLES
 from copywriting.slots import SLOTS, literals, nominal_length, slots_in
 from copywriting.taxonomy import GENERAL, INTENTS, OCCASIONS, TONES, VERTICALS
@@ -58,14 +59,16 @@ def suits(piece: Piece, brief: Brief) -> bool:
     return (
         piece.vertical in (brief.vertical, GENERAL)
         and piece.kind in (None, brief.kind)
-        and piece.occasion in ("everyday", brief.occasion)
+        and piece.occasion in ("everyday", tag_of(brief.occasion))
         and piece.intent == brief.intent
     )
 
 
 def fits(piece: Piece, brief: Brief) -> bool:
-    """May the piece be used as it is? It suits the brief, and all its slots have values."""
-    return suits(piece, brief) and piece.slots.issubset(brief.slots)
+    """May the piece be used as it is? It suits the brief, and all its slots have values. A piece for a season that calls the day by name
+    means the season."""
+    named = "occasion" in piece.slots and piece.occasion not in ("everyday", brief.occasion)
+    return suits(piece, brief) and not named and piece.slots.issubset(brief.slots)
 
 
 def load(directory: Path) -> tuple[Piece, ...]:

@@ -17,7 +17,7 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 from copywriting.brief import language_of
 from copywriting.channels import Language
 from copywriting.claims import CURRENCY_SIGNS, ungrounded
-from copywriting.occasions import NAMES
+from copywriting.occasions import KNOWN, name_of
 from copywriting.product import Offer, Product
 from copywriting.shopper import Shopper
 
@@ -99,8 +99,8 @@ def facts_of(
     row = f"products/{product.product_id}/{product.locale}"
     texts = _product_texts(product, locale) | _price_texts(product, locale, now) | _evidence_texts(product, locale)
     facts = {slot: Fact(slot, text, value, row, product.version) for slot, (text, value) in texts.items()}
-    if name := NAMES.get(occasion, {}).get(language_of(locale)):
-        facts["occasion"] = Fact("occasion", name, occasion, "calendar", 0)
+    if name := name_of(occasion, language_of(locale)):
+        facts["occasion"] = Fact("occasion", name, occasion, "calendar" if occasion in KNOWN else "market", 0)
     if shopper and shopper.personalise:
         source = f"shoppers/{shopper.shopper_id or 'request'}"
         personal = {"shopper.name": shopper.attributes.get("name"), "shopper.city": shopper.attributes.get("city")}
@@ -131,11 +131,11 @@ def _product_texts(product: Product, locale: str) -> dict[str, tuple[str, str]]:
     same_language = product.locale.split("-")[0] == language_of(locale)
     # A phrase in another language would break the sentence; a name or a brand is at home in any language.
     kept = values if same_language else {key: values[key] for key in ("name", "brand")}
-    phrases = {slot: text for slot, text in _plain_texts(kept).items() if slot in ("name", "brand") or not _offers(text, locale)}
+    phrases = {slot: text for slot, text in _plain_texts(kept).items() if slot in ("name", "brand") or not promises(text, locale)}
     return {slot: (text, text) for slot, text in phrases.items()}
 
 
-def _offers(text: str, locale: str) -> bool:
+def promises(text: str, locale: str) -> bool:
     """Does a merchant's description promise a price, a discount or a deadline? Such a promise may only come from the offer itself."""
     found = ungrounded(text, language_of(locale), ())
     return any(claim.kind in ("discount", "date", "stock") or claim.text in CURRENCY_SIGNS for claim in found)

@@ -4,10 +4,14 @@ Both ask for the channel's parts, one per line, with facts as slots. The tags ar
 training pair is `compact(brief)` followed by the piece's template.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from copywriting.brief import Brief
 from copywriting.channels import CHANNELS
+from copywriting.lexicon import aspects
+from copywriting.occasions import tag_of
 from copywriting.principles import PRINCIPLES
 from copywriting.slots import SLOTS
 from copywriting.taxonomy import GENERAL, INTENTS, OCCASIONS, TONES, VERTICALS
@@ -40,8 +44,10 @@ def compact_tags() -> tuple[str, ...]:
 
 
 def compact(brief: Brief) -> str:
-    """The brief as tags; the model goes on with the copy. The lists, which vary in length, come first: what every brief has is always at
-    the same distance from the copy, which a small model finds more easily."""
+    """The brief as tags; the model goes on with the copy. What no tag says (doubts, the market) works through the choice. The lists,
+    which vary in length, come first: what every brief has is always at the same distance from the copy, which a small model finds more
+    easily."""
+    brief = writable(brief, "compact")
     return "".join(
         (
             *(f"<|has:{slot}|>" for slot in brief.slots),
@@ -85,11 +91,35 @@ def _request(brief: Brief) -> str:
     ]
     if brief.interests:
         lines.append(f"The reader is interested in: {', '.join(brief.interests)}.")
+    if brief.doubts:
+        lines.append(
+            f"The reader has doubted: {_labels(brief.doubts)}. Answer it from the notes if they say something about it; else leave it."
+        )
+    if brief.likings:
+        lines.append(f"The reader has liked in what they bought: {_labels(brief.likings)}. Begin there if the notes do.")
+    if brief.market:
+        lines.append(
+            f"For your judgement only, never to be written: {'; '.join(brief.market)}. "
+            "Give this product's own reasons; name no competitor and repeat none of their numbers."
+        )
     if brief.must_include:
         lines.append(f"Include word for word: {'; '.join(brief.must_include)}.")
     if brief.intent:
         lines.append(f"It answers a shopper in a chat who wants: {brief.intent}.")
     return "\n".join(lines)
+
+
+def _labels(names: Sequence[str]) -> str:
+    return ", ".join(aspects()[name].label for name in names)
+
+
+def writable(brief: Brief, style: PromptStyle) -> Brief:
+    """The brief as a model of this style can know it. The small model has tags for the copybook's occasions only: another day is the
+    nearest of them, and is not called by name."""
+    tag = tag_of(brief.occasion)
+    if style == "chat" or tag == brief.occasion:
+        return brief
+    return replace(brief, occasion=tag, slots=tuple(slot for slot in brief.slots if slot != "occasion"))
 
 
 def render(brief: Brief, style: PromptStyle) -> str | Messages:

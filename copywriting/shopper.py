@@ -1,12 +1,26 @@
 """A shopper as copy sees them. Built only with consent; without it the pipeline uses `anonymous`."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a shopper did. `kind` is view, search, cart, purchase, review or cancellation; `value` is the amount paid, the stars
+    of a review (1 to 5) or the units in a cart; `text` holds search terms or the words of a review."""
+
+    kind: str
+    product_id: str | None
+    at: datetime
+    value: float | None = None
+    quantity: int | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
     """Who is asking. `interests` are kinds or words, strongest first; `bought` are product ids; `recent` is the id of the
-    last purchase; `attributes` are optional: name, city, age_band, gender …"""
+    last purchase; `attributes` are optional: name, city, age_band, gender …; `events` are their latest, oldest first."""
 
     shopper_id: str | None
     locale: str | None = None
@@ -15,6 +29,7 @@ class Shopper:
     interests: tuple[str, ...] = ()
     bought: frozenset[str] = frozenset()
     recent: str | None = None
+    events: tuple[Event, ...] = ()
 
 
 def anonymous(locale: str | None = None) -> Shopper:

@@ -2,7 +2,7 @@
 
     SUASION_DATA=../shared/data python -m demo.retail        # DEMO_ONCE=1 stops after the answers
 
-Ingests with a report of every row refused or changed, builds the index, serves the graph with the shipped models.
+Ingests with a report of every row refused or changed, builds the index, loads the shopper state, serves the graph with the shipped models.
 """
 
 import os
@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from demo.showcase import Scene
-from demo.stage import VAR, run, serve_and_show, step
+from demo.stage import VAR, remember, run, serve_and_show, step
 from retrieval import tables
 from retrieval.build import build_index
 from serve.config import ROOT
 
+CONFIG = ROOT / "serve" / "config" / "retail.yaml"
 SHOP, INDEX = VAR / "retail" / "shop", VAR / "retail" / "index"
 DEFAULT_DATA = "../shared/data"
 
@@ -64,11 +65,12 @@ def main() -> None:
     os.environ["SUASION_DATA"] = str(data.resolve())
     with step(console, "1/3 Ingestion of 541,909 invoice lines"):
         run(console, "retrieval.ingest", "examples/mappings/online_retail.yaml", "--out", str(SHOP))
-    with step(console, "2/3 The index: product and shopper vectors"):
+    with step(console, "2/3 The index: product and shopper vectors; then what is remembered of shoppers"):
         card = build_index(SHOP, INDEX)
         console.print(f"{card.metrics['products']} products, {card.metrics['shoppers']} shoppers, version {card.version}")
+        remember(console, CONFIG)
     console.rule("[bold]3/3 The graph", align="left")
-    serve_and_show(console, ROOT / "serve" / "config" / "retail.yaml", scenes(SHOP), started)
+    serve_and_show(console, CONFIG, scenes(SHOP), started)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m demo.shop OUT_DIR [--seed 7] [--today 2026-01-31]
 
 The same seed and day give the same bytes. Merchandise is hand-written (`demo/catalogue`), everything else is drawn: prices and offers
-in `demo.pricing`, people in `demo.people`, what they did in `demo.behaviour`.
+in `demo.pricing`, people in `demo.people`, what they did in `demo.behaviour`, what competitors do in `demo.market`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from copywriting.taxonomy import VERTICALS
-from demo import behaviour, people
+from demo import behaviour, market, people
 from demo.merchandise import CURRENCIES, Merchandise, Range, load
 from demo.pictures import render_product
 from demo.pricing import OFFERS_PER_VERTICAL, PricePoint, Promotion, history, list_prices, price_at, promotion
@@ -64,14 +64,15 @@ def build(
     render: Render = render_product,
     num_shoppers: int = SHOPPERS,
 ) -> None:
-    """Write products, price_history, shoppers and events as Parquet and the pictures under `media/`. `today` is the current day unless
-    given: offers run and events happened relative to it."""
+    """Write products, price_history, market, shoppers and events as Parquet and the pictures under `media/`. `today` is the current day
+    unless given: offers run and events happened relative to it."""
     today = today or datetime.datetime.now(datetime.UTC).date()
     shop = load()
     listings = listed(shop, seed, today)
     pictures = _draw(shop.products, directory, seed, render)
     write(directory, "products", _products(listings, pictures))
     write(directory, "price_history", _price_history(listings))
+    write(directory, "market", market.table(today, tuple(CURRENCIES)))
     shoppers = people.recruit(num_shoppers, today, seed)
     write(directory, "shoppers", people.table(shoppers))
     by_id = {listing.product.product_id: listing for listing in listings}

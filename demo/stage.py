@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.status import Status
 
 from demo.showcase import Scene, ask, show
-from serve.config import ROOT
-from serve.launch import running, stop_on_signals
+from serve.config import ROOT, parse
+from serve.launch import running, settings_of, stop_on_signals
 
 VAR = ROOT / "var"
 ONCE = "DEMO_ONCE"
@@ -35,6 +35,12 @@ def run(console: Console, *module: str) -> None:
     """Run a command of the project in its own process, with its own progress on this terminal."""
     console.print(f"[dim]$ python -m {' '.join(module)}")
     subprocess.run([sys.executable, "-m", *module], cwd=ROOT, check=True)
+
+
+def remember(console: Console, config: Path) -> None:
+    """Load the shop of a config into its shopper state."""
+    settings = parse(settings_of(config)[1])
+    run(console, "feedback.load", str(settings.shop), settings.state)
 
 
 def serve_and_show(console: Console, config: Path, scenes: Sequence[Scene], started: float) -> None:

@@ -1,8 +1,9 @@
 """Build the retrieval index of a shop: product vectors, shopper vectors, profiles and popularity, in one directory with a card.
 
-    python -m retrieval.build SHOP OUT [--encoder lsa|HUB_ID|DIRECTORY] [--dim 128] [--seed 0]
+    python -m retrieval.build SHOP OUT [--encoder lsa|HUB_ID|DIRECTORY] [--dim 128] [--seed 0] [--recommender DIRECTORY]
 
-The directory: `products.faiss shoppers.faiss rows.parquet profiles.parquet encoder/ card.json`.
+The directory: `products.faiss shoppers.faiss rows.parquet profiles.parquet encoder/ card.json`, and with a recommender (made by
+`python -m train.recommender`) `recommender/ preferences.faiss`.
 """
 
 import argparse
@@ -16,18 +17,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.progress import track
 
-from artifacts.card import ArtifactError, Card, check_output, sha256_of, write_card
+from artifacts.card import ArtifactError, Card, check_output, read_card, sha256_of, write_card
 from retrieval import tables
 from retrieval.catalogue import Catalogue
 from retrieval.encoder import EncoderError, LsaEncoder, TextEncoder, TransformersEncoder, save_spec
 from retrieval.features import behaviour_features
 from retrieval.index import VectorIndex
+from retrieval.preferences import place
 
 _BATCH = 256
 
 
 def build_index(
-    shop: Path, out: Path, *, encoder: str = "lsa", dim: int = 128, seed: int = 0, now: datetime | None = None, quiet: bool = False
+    shop: Path,
+    out: Path,
+    *,
+    encoder: str = "lsa",
+    dim: int = 128,
+    seed: int = 0,
+    recommender: Path | None = None,
+    now: datetime | None = None,
+    quiet: bool = False,
 ) -> Card:
     """Build into `out`, replacing an older index. A shop without shoppers or events gives an index of products only. Raises ArtifactError
     for an `out` that holds anything else, before it builds."""
@@ -49,13 +59,21 @@ def build_index(
     pq.write_table(rows, partial / "rows.parquet")
     pq.write_table(behaviour.profiles, partial / "profiles.parquet")
     save_spec(text_encoder, partial / "encoder")
+    if recommender:
+        place(catalogue, recommender, partial)
     card = write_card(
         partial,
         kind="index",
         name=shop.name,
-        command=f"python -m retrieval.build {shop} {out} --encoder {encoder} --dim {dim} --seed {seed}",
+        command=f"python -m retrieval.build {shop} {out} --encoder {encoder} --dim {dim} --seed {seed}"
+        + (f" --recommender {recommender}" if recommender else ""),
         seed=seed,
-        config={"encoder": encoder, "dim": text_encoder.dim, "index": "Flat"},
+        config={
+            "encoder": encoder,
+            "dim": text_encoder.dim,
+            "index": "Flat",
+            **({"recommender": read_card(recommender).version} if recommender else {}),
+        },
         data_hash=sha256_of(tables.path_of(shop, "products")),
         metrics={"products": len(documents), "shoppers": behaviour.profiles.num_rows},
     )
@@ -81,9 +99,12 @@ def main() -> None:
     parser.add_argument("--encoder", default="lsa")
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recommender", type=Path, help="directory made by `python -m train.recommender`")
     options = parser.parse_args()
     try:
-        card = build_index(options.shop, options.out, encoder=options.encoder, dim=options.dim, seed=options.seed)
+        card = build_index(
+            options.shop, options.out, encoder=options.encoder, dim=options.dim, seed=options.seed, recommender=options.recommender
+        )
     except (tables.TableError, EncoderError, ArtifactError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(f"{options.out}: {card.metrics['products']} products, {card.metrics['shoppers']} shoppers, version {card.version}")

@@ -79,6 +79,25 @@ class Catalogue:
         row = next(iter(self._at[product_id].values()))
         return str(self._kinds[row] or self._verticals[row])
 
+    def attribute_numbers(self) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+        """What products share, for recommenders: (names, for each product the numbers of its names). Names are `brand:…`, `category:…`,
+        `kind:…`, and `price:…`, the quarter of its kind's prices that a product lies in."""
+        first = [next(iter(rows.values())) for rows in self._at.values()]
+        taken = self._rows.take(pa.array(first)).select(["brand", "category"]).to_pylist()
+        quarters = _price_quarters(self._rows.take(pa.array(first)), [self.kind_of(product_id) for product_id in self.product_ids])
+        owned = [
+            [
+                *([f"brand:{row['brand']}"] if row["brand"] else []),
+                *(f"category:{step}" for step in row["category"]),
+                f"kind:{self.kind_of(product_id)}",
+                *([f"price:{quarter}"] if quarter else []),
+            ]
+            for product_id, row, quarter in zip(self.product_ids, taken, quarters, strict=True)
+        ]
+        names = tuple(sorted({name for mine in owned for name in mine}))
+        number = {name: place for place, name in enumerate(names)}
+        return names, tuple(tuple(dict.fromkeys(number[name] for name in mine)) for mine in owned)
+
     def rows_of(self, product_ids: Collection[str]) -> NDArray[np.int64]:
         """Index rows of known products; unknown ids are left out."""
         return np.array([self._row_of[p] for p in product_ids if p in self._row_of], dtype=np.int64)
@@ -139,6 +158,21 @@ class _Columns:
     category: tuple[frozenset[str], ...]
     currency: NDArray[np.str_]
     price: NDArray[np.float64]
+
+
+def _price_quarters(rows: pa.Table, kinds: list[str]) -> list[int]:
+    """1 the cheapest quarter of a kind's prices … 4 the dearest; 0 where there is no price. Currencies are not compared."""
+    prices = _numpy(pc.fill_null(pc.cast(rows["price"], pa.float64()), float("nan")))
+    currencies = [currency or "" for currency in rows["currency"].to_pylist()]
+    shelves: dict[tuple[str, str], list[int]] = {}
+    for row, shelf in enumerate(zip(kinds, currencies, strict=True)):
+        if np.isfinite(prices[row]):
+            shelves.setdefault(shelf, []).append(row)
+    quarters = [0] * len(prices)
+    for members in shelves.values():
+        for place, row in enumerate(sorted(members, key=prices.__getitem__)):
+            quarters[row] = 1 + 4 * place // len(members)
+    return quarters
 
 
 def _market_currency(locale: str) -> str:

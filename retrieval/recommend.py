@@ -21,6 +21,9 @@ from retrieval import tables
 from retrieval.catalogue import Catalogue, Filters
 from retrieval.encoder import Vectors, load_encoder
 from retrieval.index import VectorIndex
+from retrieval.preferences import DIRECTORY, Preferences, taste
+
+_MEAN_OF = 100_000  # products whose mean stands for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class Recommender:
         self._encoder = load_encoder(index / "encoder")
         self._shoppers = tables.read(shop, "shoppers") if tables.path_of(shop, "shoppers").is_file() else tables.SHOPPERS.empty_table()
         self._shopper_row = _positions(self._shoppers["shopper_id"])
+        self._row_of = {product_id: row for row, product_id in enumerate(self.catalogue.product_ids)}
+        self._mean_product: Vectors = np.mean([self._products.vector(row) for row in range(min(len(self._products), _MEAN_OF))], axis=0)
+        self._preferences = Preferences(index) if (index / DIRECTORY).is_dir() else None
 
     def knows(self, shopper_id: str) -> bool:
         """Is the shopper in the shoppers table?"""
@@ -69,13 +75,26 @@ class Recommender:
         profile = self._profiles.slice(self._profile_row[shopper_id], 1).to_pylist()[0]
         return replace(shopper, interests=tuple(profile["interests"]), bought=frozenset(profile["bought"]), recent=profile["recent"])
 
-    def for_shopper(self, shopper: Shopper, locale: str, k: int = 10, filters: Filters | None = None) -> list[Ranked]:
-        """Products for a shopper: by their vector, else by the interests they declare, else by popularity. Never what they bought."""
+    def for_shopper(
+        self, shopper: Shopper, locale: str, k: int = 10, filters: Filters | None = None, now: datetime | None = None
+    ) -> list[Ranked]:
+        """Products for a shopper: by their latest events, else by the vector of the index, else by the interests that they declare, else by
+        popularity. Never what they bought."""
         filters = filters or Filters()
         filters = replace(filters, exclude=filters.exclude | shopper.bought)
+        now = now or datetime.now(UTC)
+        if shopper.personalise and self._preferences and (shopper.events or shopper.interests):
+            reason = "your latest choices" if shopper.events else "declared interests"
+            return self._search(self._preferences.products, self._preferences.vector(shopper, now), locale, k, filters, reason)
+        if shopper.personalise and shopper.events:
+            vector = taste(shopper.events, self._products, self._row_of, self._mean_product, self._encoder, now)
+            if vector.any():
+                return self._nearest(vector, locale, k, filters, "your latest choices")
         if shopper.personalise and shopper.shopper_id in self._profile_row:
             vector = self._shopper_vectors.vector(self._profile_row[shopper.shopper_id])
             return self._nearest(vector, locale, k, filters, "your behaviour")
+        if shopper.personalise and self._preferences and shopper.attributes:
+            return self._search(self._preferences.products, self._preferences.vector(shopper, now), locale, k, filters, "people like you")
         if shopper.personalise and shopper.interests:
             return self.for_query(" ".join(shopper.interests).replace("_", " "), locale, k, filters, "declared interests")
         return self.popular(locale, k, filters)
@@ -106,7 +125,10 @@ class Recommender:
         return [self._ranked(row, self._popularity[row], locale, "popular now") for row in order if allowed[row]]
 
     def _nearest(self, vector: Vectors, locale: str, k: int, filters: Filters, reason: str) -> list[Ranked]:
-        rows, scores = self._products.search(vector, k, self.catalogue.allowed(filters, locale))
+        return self._search(self._products, vector, locale, k, filters, reason)
+
+    def _search(self, index: VectorIndex, vector: Vectors, locale: str, k: int, filters: Filters, reason: str) -> list[Ranked]:
+        rows, scores = index.search(vector, k, self.catalogue.allowed(filters, locale))
         return [self._ranked(row, score, locale, reason) for row, score in zip(rows, scores, strict=True)]
 
     def _ranked(self, row: int, score: float, locale: str, reason: str) -> Ranked:

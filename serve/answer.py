@@ -86,7 +86,7 @@ def _choice(event_id: str, number: int, candidate: Candidate, judgement: Judgeme
         probability=1.0 if number == 0 else 0.0,
         claims=[_claim(claim) for claim in copy.claims],
         image=judgement.image.path if judgement.image else None,
-        reasons=[*_principles_shown(judgement), *copy.repairs],
+        reasons=[*_principles_shown(judgement), *map(str, judgement.answers), *copy.repairs],
     )
 
 
@@ -122,5 +122,8 @@ def _explanation(brief: Brief, trace: Trace) -> Explanation:
         principles=list(brief.principles),
         slots=list(brief.slots),
         intent=brief.intent,
+        doubts=list(brief.doubts),
+        likings=list(brief.likings),
+        market=list(brief.market),
         refused=[{"draft": refusal.template, "reasons": list(refusal.reasons)} for refusal in trace.refused],
     )

@@ -2,7 +2,8 @@
 
     serve run serve/config/laptop.yaml
 
-    Ingress ─┬─ Retrieval     FAISS: shopper and products
+    Ingress ─┬─ State         the database: who consents, and what they did lately
+             ├─ Retrieval     FAISS: products
              ├─ Generator     vLLM: drafts with slots
              ├─ Persuasion ┐  rerankers, batched
              ├─ Sentiment  ┘
@@ -20,11 +21,12 @@ from ray import serve
 from artifacts.card import CARD, read_card, verify
 from artifacts.source import verified_model
 from copywriting.copybook import load
+from feedback.database import Database
 from retrieval.catalogue import Catalogue
 from serve.config import GraphSettings, parse
 from serve.ingress import Ingress
 from serve.scorers import SCORERS
-from serve.stages import FusionStage, GeneratorStage, RetrievalStage, ScorerStage
+from serve.stages import FusionStage, GeneratorStage, RetrievalStage, ScorerStage, StateStage
 
 _AUTOSCALING = {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 8, "upscale_delay_s": 5}
 
@@ -32,7 +34,7 @@ _AUTOSCALING = {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests":
 def build(args: dict[str, Any]) -> serve.Application:
     """Build the graph from the `args` of a Serve config. Everything that can be checked before a replica starts is checked here.
 
-    Raises ValueError (bad settings, broken artefact, empty catalogue) with field, value and remedy.
+    Raises ValueError (bad settings, broken artefact, empty catalogue) with field, value and remedy; DatabaseUnavailable or SchemaMismatch.
     """
     settings = parse(args)
     versions = preflight(settings)
@@ -41,6 +43,7 @@ def build(args: dict[str, Any]) -> serve.Application:
     return ingress.bind(
         settings,
         versions,
+        state=StateStage.bind(settings.state),  # type: ignore[attr-defined]
         retrieval=RetrievalStage.bind(settings),  # type: ignore[attr-defined]
         generator=GeneratorStage.bind(settings.generator),  # type: ignore[attr-defined]
         fusion=FusionStage.bind(settings.clip, str(settings.shop)),  # type: ignore[attr-defined]
@@ -59,12 +62,15 @@ def _scorer(name: str) -> Any:
 
 
 def preflight(settings: GraphSettings) -> dict[str, str]:
-    """Check artefacts, catalogue and copybook. Returns the version of each artefact, as answers report it.
+    """Check artefacts, catalogue, copybook and database. Returns the version of each artefact, as answers report it.
 
     A model that is no directory of ours may be a hub id: where the hub is switched off (HF_HUB_OFFLINE) it must be here already, so a
     mistyped directory is found now; elsewhere its replica will find out."""
     load(settings.copybook)
     Catalogue.read(settings.shop)
+    database = Database(settings.state)
+    database.ping()
+    database.close()
     versions = {"index": verify(settings.index, "index").version}
     for kind in ("generator", "persuasion", "sentiment", "clip"):
         model = getattr(settings, kind).model

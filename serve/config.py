@@ -4,12 +4,14 @@ Relative paths are relative to the project's root, so a config works from any wo
 project and its shared storage.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 ROOT = Path(__file__).resolve().parent.parent
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 
 def _from_root(value: Any) -> Any:
@@ -21,8 +23,17 @@ def _model(value: Any) -> Any:
     return str(ROOT / value) if isinstance(value, str) and value and (ROOT / value).is_dir() else value
 
 
+def _state_url(value: Any) -> Any:
+    """A relative SQLite path is the project's, as every other path."""
+    head, separator, path = str(value).partition(":///")
+    return f"{head}{separator}{ROOT / path}" if isinstance(value, str) and head == "sqlite" and path else value
+
+
 ProjectPath = Annotated[Path, BeforeValidator(_from_root)]
 ModelName = Annotated[str, BeforeValidator(_model), Field(min_length=1)]
+
+
+StateUrl = Annotated[str, BeforeValidator(_state_url), Field(pattern=r"^(sqlite:///.|postgresql(\+psycopg)?://)")]
 
 
 class _Settings(BaseModel):
@@ -77,6 +88,9 @@ class GraphSettings(_Settings):
 
     shop: ProjectPath = Field(description="directory with products.parquet and the other tables")
     index: ProjectPath = Field(description="directory made by `python -m retrieval.build`")
+    state: StateUrl = Field(
+        description="database of shoppers: sqlite:///PATH on one machine, postgresql://USER@HOST/NAME on a cluster (password: PGPASSWORD)"
+    )
     copybook: ProjectPath = Field(ROOT / "demo" / "copybook", description="templates for when the generator does not answer")
     products_per_answer: int = Field(5, ge=1, le=50)
     generator: GeneratorSettings
@@ -95,8 +109,9 @@ def parse(args: dict[str, Any]) -> GraphSettings:
 
 def _fault(fault: Any) -> str:
     key = ".".join(map(str, fault["loc"]))
+    shown = _PASSWORD.sub(r"\1***@", repr(fault["input"]))
     if fault["type"] == "extra_forbidden":
-        return f"args.{key}: unknown key (value {fault['input']!r}); remove it or see serve/config.py for the known ones"
+        return f"args.{key}: unknown key (value {shown}); remove it or see serve/config.py for the known ones"
     if fault["type"] == "missing":
         return f"args.{key}: missing; add it (see serve/config/laptop.yaml)"
-    return f"args.{key}: {fault['input']!r}: {fault['msg']}; correct it (see serve/config.py)"
+    return f"args.{key}: {shown}: {fault['msg']}; correct it (see serve/config.py)"

@@ -116,13 +116,14 @@ async def on_unexpected(request: Request, error: Exception) -> JSONResponse:
 
 
 def _too_large(shown: str) -> Problem:
-    error = FieldError("body", shown, f"more than {MAX_BODY_BYTES} bytes", "send less context")
+    error = FieldError("body", shown, f"more than {MAX_BODY_BYTES} bytes", "send less context, or fewer events at once")
     return Problem(413, "too_large", "The request is too large", (error,))
 
 
 def _field_error(fault: Any) -> FieldError:
     path = ".".join(str(part) for part in fault["loc"] if part != "body") or "body"
-    remedy = _REMEDIES.get(fault["type"], "correct it as the message says; limits are in /openapi.json")
+    usual = _REMEDIES.get(fault["type"], "correct it as the message says; limits are in /openapi.json")
+    remedy = str(fault.get("ctx", {}).get("remedy", usual))
     return FieldError(_writable(path), _shown(fault.get("input")), _writable(fault["msg"]), remedy)
 
 

@@ -12,10 +12,11 @@ from ray.serve.handle import DeploymentHandle
 
 from copywriting.copybook import load
 from serve.config import GraphSettings
+from serve.events import EventsAnswer, EventsRequest, Intake
 from serve.framing import framed
 from serve.messages import CopyAnswer, CopyRequest
 from serve.pipeline import Pipeline
-from serve.stages import call, calls
+from serve.stages import call, calls, stage
 from serve.telemetry import telemetry
 from serve.templates import Templates
 
@@ -24,7 +25,7 @@ READY_TIMEOUT_S = 2.0
 api = framed(FastAPI(title="Suasion", version="1", summary="Personalised, persuasive marketing copy whose every claim is proved."))
 
 
-@serve.deployment(name="Ingress", max_ongoing_requests=128, max_queued_requests=512, ray_actor_options={"num_cpus": 0.3})
+@serve.deployment(name="Ingress", max_ongoing_requests=128, max_queued_requests=512, ray_actor_options={"num_cpus": 0.2})
 @serve.ingress(api)
 class Ingress:
     """The front door. Holds the pipeline and the handles of every stage."""
@@ -33,13 +34,16 @@ class Ingress:
         self,
         settings: GraphSettings,
         versions: dict[str, str],
+        state: DeploymentHandle,
         retrieval: DeploymentHandle,
         generator: DeploymentHandle,
         persuasion: DeploymentHandle,
         sentiment: DeploymentHandle,
         fusion: DeploymentHandle,
     ) -> None:
-        self._handles = {"retrieval": retrieval, "generator": generator, "persuasion": persuasion, "sentiment": sentiment, "fusion": fusion}
+        nodes = {"retrieval": retrieval, "generator": generator, "persuasion": persuasion, "sentiment": sentiment, "fusion": fusion}
+        self._handles = {"state": state, **nodes}
+        self._intake = Intake(stage("retrieval", retrieval.known), stage("state", state.record))
         self._pipeline = Pipeline(
             calls(**self._handles),
             Templates(load(settings.copybook)),
@@ -58,6 +62,17 @@ class Ingress:
         answer = await self._pipeline.answer(body, request.state.request_id)
         telemetry().observe(answer)
         return Response(answer.model_dump_json(), media_type="application/json")
+
+    @api.post(
+        "/v1/events",
+        response_model=EventsAnswer,
+        responses={422: {"description": "problem+json"}, 503: {"description": "problem+json"}},
+    )
+    async def events(self, body: EventsRequest, request: Request) -> Response:
+        """Learn what shoppers did. Sending an event twice is harmless; what is acknowledged is on the disk."""
+        answer = await self._intake.take(body, request.state.request_id)
+        telemetry().count_events(answer.counts)
+        return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
     @api.get("/healthz")
     async def healthz(self) -> dict[str, str]:

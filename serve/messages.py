@@ -1,11 +1,14 @@
 """What goes in and out of `POST /v1/copy`, and what stages exchange. Unknown keys are refused; loads no Ray and no torch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from copywriting.concerns import Shelf
 from copywriting.facts import MAX_PLAIN, is_plain
+from copywriting.market import MarketRow
 from copywriting.product import Product
 from copywriting.shopper import Shopper
 
@@ -18,8 +21,10 @@ ChannelName = Literal[
 Tone = Literal["warm", "playful", "elegant", "urgent", "plain", "expert"]
 Principle = Literal["scarcity", "social_proof", "authority", "reciprocity", "liking", "commitment", "value", "benefit"]
 Occasion = Literal[
-    "auto", "everyday", "spring", "summer", "autumn", "winter", "new_year", "spring_festival", "valentines", "womens_day", "childrens_day",
-    "mid_year_sale", "back_to_school", "mid_autumn", "singles_day", "black_friday", "christmas", "birthday",
+    "auto", "everyday", "spring", "summer", "autumn", "winter", "new_year", "spring_festival", "lantern", "valentines", "womens_day",
+    "easter", "mothers_day", "childrens_day", "dragon_boat", "mid_year_sale", "fathers_day", "qixi", "back_to_school", "mid_autumn",
+    "double_ninth", "halloween", "singles_day", "thanksgiving", "black_friday", "cyber_monday", "double_twelve", "christmas", "boxing_day",
+    "birthday",
 ]  # fmt: skip
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
@@ -152,6 +157,9 @@ class Explanation(_Message):
     principles: list[str]
     slots: list[str]
     intent: str | None
+    doubts: list[str] = Field([], description="aspects that the shopper's own reviews doubt; with consent only")
+    likings: list[str] = Field([], description="aspects that the shopper's own reviews like; with consent only")
+    market: list[str] = Field([], description="what competitors do, as the writer was told: without names")
     refused: list[dict[str, str | list[str]]]
 
 
@@ -177,10 +185,11 @@ class CopyAnswer(_Message):
 
 @dataclass(frozen=True, slots=True)
 class FindQuery:
-    """Ask retrieval for the shopper and the products. Exactly what the request names; `inline` carries a described shopper."""
+    """Ask retrieval for the products, and for the shopper where nobody else knows them: `shopper` is who is asking; None has
+    `shopper_id` looked up in the shop's own table."""
 
+    shopper: Shopper | None
     shopper_id: str | None
-    inline: Shopper | None
     product_id: str | None
     query: str | None
     locale: str | None
@@ -190,13 +199,16 @@ class FindQuery:
 class Found:
     """The shopper, ranked products with score and reason, and the shopper's last purchase in the answer's locale.
 
-    `new_shopper` says that the id of the request is in no table."""
+    `new_shopper` says that the id of the request is in no table and no database. `shelves` tells vertical and kind of the products that
+    the shopper reviewed; `market` holds the rows of the market table that are on about now in the locale."""
 
     shopper: Shopper
     locale: str
     products: tuple[tuple[Product, float, str], ...]
     recent: Product | None
     new_shopper: bool = False
+    shelves: Mapping[str, Shelf] = field(default_factory=dict)
+    market: tuple[MarketRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

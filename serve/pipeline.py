@@ -2,7 +2,8 @@
 
 Stages are plain async callables given by `serve/app.py`; nothing here knows Ray, torch or vLLM. A stage that is slow or gone raises
 `StageUnavailable` and costs quality, not the answer: template copy for the generator, no score for a scorer, no image for fusion,
-each named in `degraded`. Only retrieval is indispensable.
+each named in `degraded`; while the shopper state does not answer, whether a shopper consents is unknown, so they count as anybody. Only
+retrieval is indispensable.
 """
 
 import asyncio
@@ -15,17 +16,20 @@ from uuid import uuid4
 
 from copywriting.brief import Brief, Turn, make_brief
 from copywriting.check import Refusal, check
+from copywriting.concerns import answers_in, concerns_of
 from copywriting.facts import MAX_PLAIN, Fact, day_in, facts_of
 from copywriting.grammar import grammar
 from copywriting.intents import intent_of
-from copywriting.occasions import occasion_on
+from copywriting.market import Market, market_on, notes_of, unnamable
 from copywriting.product import Product
-from copywriting.prompt import PromptStyle, render
-from copywriting.shopper import Shopper
+from copywriting.prompt import PromptStyle, render, writable
+from copywriting.shopper import Shopper, anonymous
+from feedback.records import Profile
 from serve.answer import build_answer
 from serve.errors import Problem, StageUnavailable, invalid, unavailable
 from serve.messages import CopyAnswer, CopyRequest, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
 from serve.ranking import Judgement, judge, order
+from serve.shoppers import described, remembered
 from serve.templates import Templates
 from serve.trace import Candidate, Trace
 
@@ -35,12 +39,16 @@ Judged = TypeVar("Judged", PersuasionScore, SentimentScore, ImageMatch)
 TOKENS_PER_CHAR = {"zh": 1.0, "en": 0.5}
 SCORING_RESERVE_S = 0.25
 """What generation leaves of a deadline to checking, scoring and pairing."""
+SHOPPER_SHARE, SHOPPER_MOST_S = 0.25, 1.0
+"""How long the shopper state is waited for: this share of a deadline, and no longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
     """The graph as the pipeline sees it. Each call raises StageUnavailable when its node does not answer."""
 
+    shopper: Callable[[str, datetime], Awaitable[Profile | None]]
+    """(shopper_id, now) → what the database knows; None for a shopper that it doesn't know."""
     find: Callable[[FindQuery], Awaitable[Found]]
     draft: Callable[[DraftQuery], Awaitable[Drafts]]
     persuasion: Callable[[Sequence[str]], Awaitable[Sequence[PersuasionScore]]]
@@ -63,7 +71,8 @@ class Pipeline:
         trace = Trace(deadline=time.monotonic() + request.deadline_ms / 1000)
         event_id = uuid4().hex
         with trace.timed("total"):
-            found = await self._find(request, trace)
+            shopper = await self._shopper(request, now, trace)
+            found = await self._find(request, shopper, trace)
             found, brief, facts = self._brief(request, found, now)
             product = found.products[0][0]
             candidates = await self._candidates(request, brief, facts, event_id, trace)
@@ -74,10 +83,25 @@ class Pipeline:
             request, request_id, event_id, found, brief, [(candidates[i], judgements[i]) for i in ranking], trace, self._versions
         )
 
-    async def _find(self, request: CopyRequest, trace: Trace) -> Found:
-        """1 and 2: who is asking, and what to write about."""
-        inline = _inline_shopper(request)
-        query = FindQuery(request.shopper_id, inline, request.product_id, request.query, request.locale)
+    async def _shopper(self, request: CopyRequest, now: datetime, trace: Trace) -> Shopper | None:
+        """1: who is asking. None for a shopper whom the database does not know: the shop's own table may."""
+        if request.shopper is not None:
+            return described(request.shopper)
+        if request.shopper_id is None:
+            return anonymous()
+        reserve_s = trace.remaining_s() - min(trace.remaining_s() * SHOPPER_SHARE, SHOPPER_MOST_S)
+        with trace.timed("shopper"):
+            try:
+                profile = await self._within(trace, "state", self._stages.shopper(request.shopper_id, now), reserve_s)
+            except StageUnavailable as error:
+                trace.degraded.append(f"{error.stage}: {error.reason}")
+                return anonymous()  # not even the shop's own table is asked: consent may have been withdrawn since it was written
+        return remembered(profile, now) if profile is not None else None
+
+    async def _find(self, request: CopyRequest, shopper: Shopper | None, trace: Trace) -> Found:
+        """2: what to write about, and who is asking where only the shop's own table can tell."""
+        looked_up = request.shopper_id if shopper is None else None
+        query = FindQuery(shopper, looked_up, request.product_id, request.query, request.locale)
         with trace.timed("retrieval"):
             try:
                 found = await self._within(trace, "retrieval", self._stages.find(query))
@@ -95,11 +119,13 @@ class Pipeline:
     def _brief(self, request: CopyRequest, found: Found, now: datetime) -> tuple[Found, Brief, dict[str, Fact]]:
         """3: facts of the product, and what the writer may know of them. The product is the first that has a name which copy can say;
         those before it, with a name of braces or of a hundred characters, are left out."""
-        occasion = occasion_on(day_in(now, found.locale), found.locale) if request.occasion == "auto" else request.occasion
         for place, (product, _, _) in enumerate(found.products):
+            market = market_on(found.market, day_in(now, found.locale), found.locale, product)
+            occasion = market.occasion if request.occasion == "auto" else request.occasion
             facts = facts_of(product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent)
             if "name" in facts:
-                return replace(found, products=found.products[place:]), _brief_of(request, found, product, facts, occasion), facts
+                brief = _informed(_brief_of(request, found, product, facts, occasion), found, product, market, facts, now)
+                return replace(found, products=found.products[place:]), brief, facts
         raise _nameless(found)
 
     async def _candidates(
@@ -107,7 +133,9 @@ class Pipeline:
     ) -> list[Candidate]:
         """4 and 5: drafts from the model, filled and proved; the copybook's in the places that they leave empty."""
         n = request.n + (self._spare_drafts if request.n > 1 else 0)
-        query = DraftQuery(render(brief, self._prompt_style), grammar(brief), n, _token_budget(brief), request.seed)
+        query = DraftQuery(
+            render(brief, self._prompt_style), grammar(writable(brief, self._prompt_style)), n, _token_budget(brief), request.seed
+        )
         with trace.timed("generation"):
             drafted = await self._or_degrade(trace, "generator", self._stages.draft(query), reserve_s=SCORING_RESERVE_S)
         trace.drafts = drafted or Drafts(())
@@ -166,7 +194,8 @@ class Pipeline:
             trace.degraded.append(f"fusion: {problem}")
         none = [None] * len(texts)
         return [
-            judge(p, s, i, brief.tone, brief.intent) for p, s, i in zip(persuasion or none, sentiment or none, images or none, strict=True)
+            judge(p, s, i, brief.tone, brief.intent, answers_in(candidate.copy, brief))
+            for candidate, p, s, i in zip(candidates, persuasion or none, sentiment or none, images or none, strict=True)
         ]
 
     async def _for_each(self, texts: Sequence[str], trace: Trace, stage: str, call: Awaitable[Sequence[Judged]]) -> Sequence[Judged] | None:
@@ -214,14 +243,17 @@ def _brief_of(request: CopyRequest, found: Found, product: Product, facts: Mappi
     )
 
 
-def _inline_shopper(request: CopyRequest) -> Shopper | None:
-    described = request.shopper
-    if described is None:
-        return None
-    if not described.consent:
-        return Shopper(None, described.locale)
-    attributes = {key: value for key, value in (("name", described.name), ("city", described.city)) if value}
-    return Shopper(None, described.locale, True, attributes, tuple(described.interests))
+def _informed(brief: Brief, found: Found, product: Product, market: Market, facts: Mapping[str, Fact], now: datetime) -> Brief:
+    """The brief with what the shopper's own reviews say, where they consent, and with what competitors do."""
+    events = found.shopper.events if found.shopper.personalise else ()
+    concerns = concerns_of(events, product, now, found.shelves)
+    return replace(
+        brief,
+        doubts=tuple(concern.aspect for concern in concerns.doubts),
+        likings=tuple(concern.aspect for concern in concerns.likings),
+        market=notes_of(market.promotions),
+        unnamable=unnamable(market, facts),
+    )
 
 
 def _nameless(found: Found) -> Problem:

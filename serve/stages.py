@@ -7,6 +7,8 @@ holds only its own in memory.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
+from copywriting.concerns import Shelf
+from copywriting.facts import day_in
+from copywriting.shopper import Shopper
+from feedback.records import Behaviour, Profile, Receipt
 from serve.config import ClipSettings, GeneratorSettings, GraphSettings, ScorerSettings
 from serve.errors import Problem, StageUnavailable, unknown
 from serve.messages import DraftQuery, Drafts, FindQuery, Found, ImageMatch
@@ -28,18 +34,20 @@ class RetrievalStage:
     """Shopper and products from the verified, memory-mapped index."""
 
     def __init__(self, settings: GraphSettings) -> None:
+        from retrieval.market import MarketCalendar
         from retrieval.recommend import Recommender
 
         self._recommender = Recommender(settings.shop, settings.index)
+        self._market = MarketCalendar.read(settings.shop)
         self._k = settings.products_per_answer
 
     def find(self, query: FindQuery) -> Found:
-        """Who is asking and what to write about. Raises Problem (404) for a product that is not in the catalogue."""
+        """What to write about, and for whom. Raises Problem (404) for a product that is not in the catalogue."""
         from retrieval.catalogue import Filters
         from retrieval.recommend import Ranked
 
         recommender = self._recommender
-        shopper = query.inline or recommender.shopper(query.shopper_id or "")
+        shopper = self._indexed(query.shopper) if query.shopper else recommender.shopper(query.shopper_id or "")
         locale = query.locale or shopper.locale or DEFAULT_LOCALE
         if query.product_id is not None:
             if query.product_id not in recommender.catalogue:
@@ -53,10 +61,59 @@ class RetrievalStage:
             recommender.catalogue.product(shopper.recent, locale) if shopper.recent and shopper.recent in recommender.catalogue else None
         )
         new = query.shopper_id is not None and not recommender.knows(query.shopper_id)
-        return Found(shopper, locale, tuple((r.product, r.score, r.reason) for r in ranked), recent, new)
+        products = tuple((r.product, r.score, r.reason) for r in ranked)
+        market = self._market.near(day_in(datetime.now(UTC), locale), locale)
+        return Found(shopper, locale, products, recent, new, self._shelves(shopper), market)
+
+    def known(self, product_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are in the catalogue."""
+        return {product_id for product_id in product_ids if product_id in self._recommender.catalogue}
+
+    def _shelves(self, shopper: Shopper) -> dict[str, Shelf]:
+        """Where the products stand that the shopper reviewed."""
+        reviewed = {event.product_id for event in shopper.events if event.kind == "review" and event.product_id is not None}
+        products = (self._recommender.catalogue.product(product_id, DEFAULT_LOCALE) for product_id in self.known(sorted(reviewed)))
+        return {product.product_id: (product.vertical, product.kind) for product in products}
+
+    def _indexed(self, shopper: Shopper) -> Shopper:
+        """A shopper of the database with what the index knows from before their last events. What they sent back since is not theirs."""
+        if not shopper.personalise or shopper.shopper_id is None:
+            return shopper
+        before = self._recommender.shopper(shopper.shopper_id)
+        returned = {event.product_id for event in shopper.events if event.kind == "cancellation"} - shopper.bought
+        recent = before.recent if before.recent not in returned else None
+        return replace(
+            shopper, interests=before.interests, bought=shopper.bought | (before.bought - returned), recent=shopper.recent or recent
+        )
 
     def ready(self) -> bool:
         """Answers once loaded."""
+        return True
+
+
+@serve.deployment(name="State", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.1})
+class StateStage:
+    """Profiles and events of shoppers, in threads: a slow database holds up nobody who can be answered. It is connected to when first
+    asked, and again after it was away."""
+
+    def __init__(self, url: str) -> None:
+        from feedback.database import Database
+        from feedback.state import ShopperState
+
+        self._database = Database(url)
+        self._state = ShopperState(self._database)
+
+    async def read(self, shopper_id: str, now: datetime) -> Profile | None:
+        """What is known of a shopper; attributes and events only where consent holds at `now`."""
+        return await asyncio.to_thread(self._state.read, shopper_id, now)
+
+    async def record(self, batch: Sequence[Behaviour]) -> list[Receipt]:
+        """Store events, durably once this returns. One receipt for each, in order."""
+        return await asyncio.to_thread(self._state.record, batch)
+
+    async def ready(self) -> bool:
+        """Answers while the database does."""
+        await asyncio.to_thread(self._database.ping)
         return True
 
 
@@ -170,7 +227,13 @@ async def call(stage: str, response: DeploymentResponse) -> Any:
         raise StageUnavailable(stage, f"not running ({type(error).__name__})") from error
 
 
+def stage(name: str, method: Any) -> Callable[..., Awaitable[Any]]:
+    """One method of a deployment as a plain async callable."""
+    return lambda *arguments: call(name, method.remote(*arguments))
+
+
 def calls(
+    state: DeploymentHandle,
     retrieval: DeploymentHandle,
     generator: DeploymentHandle,
     persuasion: DeploymentHandle,
@@ -178,11 +241,8 @@ def calls(
     fusion: DeploymentHandle,
 ) -> Stages:
     """The pipeline's view of the deployments."""
-
-    def stage(name: str, method: Any) -> Callable[..., Awaitable[Any]]:
-        return lambda *arguments: call(name, method.remote(*arguments))
-
     return Stages(
+        shopper=stage("state", state.read),
         find=stage("retrieval", retrieval.find),
         draft=stage("generator", generator.draft),
         persuasion=stage("persuasion", persuasion.score),

@@ -1,9 +1,11 @@
 """What `GET /metrics` shows of one ingress replica, in Prometheus text. Node and engine metrics are exported by Ray itself."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
+from feedback.records import Status
 from serve.messages import CopyAnswer
 
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -19,11 +21,17 @@ class Telemetry:
         self._degraded = Counter("suasion_copy_degraded", "Answers that had to do without a stage", ["stage"], registry=self._registry)
         self._refused = Counter("suasion_drafts_refused", "Drafts that the check refused", registry=self._registry)
         self._tokens = Counter("suasion_output_tokens", "Tokens that the generator wrote", registry=self._registry)
+        self._events = Counter("suasion_events", "Behaviour events by what became of them", ["status"], registry=self._registry)
         self._seconds = Histogram("suasion_stage_seconds", "Time by stage", ["stage"], buckets=_BUCKETS_S, registry=self._registry)
 
     def count_status(self, status: int) -> None:
         """One finished request."""
         self._requests.labels(str(status)).inc()
+
+    def count_events(self, counts: Mapping[Status, int]) -> None:
+        """One batch of events."""
+        for status, count in counts.items():
+            self._events.labels(status).inc(count)
 
     def observe(self, answer: CopyAnswer) -> None:
         """One answer."""

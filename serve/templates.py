@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from copywriting.brief import Brief
 from copywriting.copybook import Piece, fits
 from copywriting.echoes import Echoes
+from copywriting.lexicon import aspects
+from copywriting.occasions import tag_of
 
 
 class Templates:
@@ -35,6 +37,7 @@ def _suitability(piece: Piece, brief: Brief) -> float:
         2.0 * (piece.vertical == brief.vertical)
         + 1.0 * (piece.kind == brief.kind and piece.kind is not None)
         + 1.0 * (piece.tone == brief.tone)
-        + 1.0 * (piece.occasion == brief.occasion)
+        + 1.0 * (piece.occasion == tag_of(brief.occasion))
+        + 0.5 * sum(bool(piece.slots & aspects()[aspect].answers) for aspect in brief.doubts)
         + 0.5 * len(set(piece.principles) & set(brief.principles))
     )

@@ -15,6 +15,7 @@ from copywriting.copybook import Piece
 from copywriting.facts import Fact, facts_of
 from copywriting.product import Offer, Product
 from copywriting.shopper import Shopper, anonymous
+from feedback.records import Profile
 from retrieval import tables
 from serve.errors import StageUnavailable
 from serve.messages import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
@@ -187,7 +188,9 @@ def make_shop(
 
 
 class FakeStages:
-    """The five stages with answers that a test sets. `delays` (seconds) and `failures` (reasons) are keyed by stage; calls are kept."""
+    """The six stages with answers that a test sets; the database knows nobody unless told otherwise.
+
+    `delays` (seconds) and `failures` (reasons) are keyed by stage; calls are kept."""
 
     def __init__(
         self,
@@ -197,12 +200,14 @@ class FakeStages:
         shopper: Shopper | None = None,
         recent: Product | None = None,
         new_shopper: bool = False,
+        profile: Profile | None = None,
         persuasive: Mapping[str, float] | None = None,
         delays: Mapping[str, float] | None = None,
         failures: Mapping[str, str] | None = None,
         matches: Sequence[ImageMatch] | None = None,
     ) -> None:
         self.found = Found(shopper or anonymous(), product.locale, ((product, 1.0, "named in the request"),), recent, new_shopper)
+        self.profile = profile
         self.drafts = Drafts(tuple(drafts), prompt_tokens=40, output_tokens=20 * len(drafts))
         self.persuasive = persuasive or {}
         self.delays, self.failures, self.matches = delays or {}, failures or {}, matches
@@ -211,7 +216,11 @@ class FakeStages:
 
     def stages(self) -> Stages:
         """The pipeline's view."""
-        return Stages(self.find, self.draft, self.persuasion, self.sentiment, self.images)
+        return Stages(self.shopper, self.find, self.draft, self.persuasion, self.sentiment, self.images)
+
+    async def shopper(self, shopper_id: str, now: datetime) -> Profile | None:
+        await self._arrive("state", (shopper_id, now))
+        return self.profile
 
     async def find(self, query: FindQuery) -> Found:
         await self._arrive("retrieval", query)

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from demo import shop
+from feedback.database import Database
+from feedback.load import load
 from retrieval.build import build_index
 from serve.config import ROOT
 from serve.launch import Server, running
@@ -26,6 +28,9 @@ def sample_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("graph")
     shop.build(directory / "shop", seed=7)
     build_index(directory / "shop", directory / "index", quiet=True)
+    database = Database(f"sqlite:///{directory}/state.db")
+    load(directory / "shop", database, quiet=True)
+    database.close()
     return directory
 
 
@@ -35,7 +40,7 @@ def graph(sample_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     config = yaml.safe_load((ROOT / "serve" / "config" / "laptop.yaml").read_text())
     config["http_options"]["port"] = free_port()
     args = config["applications"][0]["args"]
-    args |= {"shop": str(sample_shop / "shop"), "index": str(sample_shop / "index")}
+    args |= {"shop": str(sample_shop / "shop"), "index": str(sample_shop / "index"), "state": f"sqlite:///{sample_shop}/state.db"}
     args["generator"]["model"], args["sentiment"]["model"] = "models/generator", "models/sentiment"
     directory = tmp_path_factory.mktemp("config")
     path = directory / "graph.yaml"

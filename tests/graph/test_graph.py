@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from retrieval.catalogue import Catalogue
 from serve.launch import Server
 
 pytestmark = pytest.mark.ray
+MOMENT = datetime.now(UTC).isoformat()
 
 
 def post(graph: Server, body: dict[str, Any], **headers: str) -> httpx.Response:
@@ -26,6 +28,18 @@ def post(graph: Server, body: dict[str, Any], **headers: str) -> httpx.Response:
 def processes(graph: Server, mark: str) -> list[psutil.Process]:
     found = psutil.Process(graph.pid).children(recursive=True)
     return [process for process in found if mark in " ".join(process.cmdline())]
+
+
+def purchase(shopper_id: str) -> dict[str, Any]:
+    """A new shopper, who agrees, buys tea."""
+    return {
+        "event_id": f"{shopper_id}-1", "shopper_id": shopper_id, "kind": "purchase", "product_id": "food-tea-1", "value": 88, "quantity": 1,
+        "currency": "CNY", "at": MOMENT, "consent": True, "locale": "zh-CN",
+    }  # fmt: skip
+
+
+def send(graph: Server, *events: dict[str, Any]) -> httpx.Response:
+    return httpx.post(f"{graph.url}/v1/events", json={"events": events}, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +103,59 @@ def test_answer_without_consent_equals_that_of_anybody(graph: Server, sample_sho
     assert not refused["personalised"]
 
 
+def test_an_event_is_stored_once_and_the_shopper_is_known_from_then_on(graph: Server) -> None:
+    event = purchase("buyer")
+    unknown = {**event, "event_id": "unknown", "product_id": "no-such"}
+    first, later = send(graph, event, unknown).json(), send(graph, event, {**event, "value": 1}).json()
+    assert [receipt["status"] for receipt in first["receipts"]] == ["stored", "refused"]
+    assert first["receipts"][1]["field"] == "product_id"
+    assert [receipt["status"] for receipt in later["receipts"]] == ["duplicate", "conflict"]
+    refused = send(graph, {**event, "at": "2026-01-15T12:00:00"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "events.0.at")
+    answer = post(graph, {"shopper_id": "buyer", "channel": "push"}).json()
+    assert (answer["locale"], answer["personalised"], answer["degraded"], answer["notices"]) == ("zh-CN", True, [], [])
+    assert answer["timings_ms"]["shopper"] > 0
+    assert "food-tea-1" not in {product["product_id"] for product in answer["products"]}, "what was bought is not advertised again"
+
+
+def viewed(shopper_id: str, number: int, product_id: str) -> dict[str, Any]:
+    """A new shopper, who agrees, looks at a product."""
+    return {
+        "event_id": f"{shopper_id}-{number}", "shopper_id": shopper_id, "kind": "view", "product_id": product_id,
+        "at": datetime.now(UTC).isoformat(), "consent": True, "locale": "en-US",
+    }  # fmt: skip
+
+
+def test_one_event_changes_the_very_next_answer(graph: Server) -> None:
+    def products() -> list[str]:
+        answer = post(graph, {"shopper_id": "wanderer", "channel": "push", "seed": 61}).json()
+        assert answer["degraded"] == []
+        return [product["product_id"] for product in answer["products"]]
+
+    send(graph, viewed("wanderer", 1, "food-tea-1"))
+    before = products()
+    assert products() == before, "nothing has happened, nothing changes"
+    send(graph, viewed("wanderer", 2, "home-lighting-1"))
+    after = products()
+    assert after != before
+    assert any(name.startswith("home-lighting") for name in after)
+    assert not any(name.startswith("home-lighting") for name in before)
+
+
+def test_losing_the_shopper_state_costs_no_answer_and_no_event(graph: Server) -> None:
+    assert send(graph, purchase("survivor")).json()["counts"]["stored"] == 1
+    (victim,) = processes(graph, "ServeReplica:suasion:State")
+    os.kill(victim.pid, signal.SIGKILL)
+    answer = post(graph, {"shopper_id": "survivor", "product_id": "home-lighting-1", "channel": "sms", "locale": "en-US", "seed": 60})
+    assert answer.status_code == 200
+    missed = any(entry.startswith("state") for entry in answer.json()["degraded"])
+    assert answer.json()["personalised"] != missed, "either it was not missed, or the answer says so and knows nobody"
+    until = time.monotonic() + 60
+    while httpx.get(f"{graph.url}/readyz", timeout=10).status_code != 200 and time.monotonic() < until:
+        time.sleep(1)
+    assert send(graph, purchase("survivor")).json()["counts"]["duplicate"] == 1, "what was acknowledged outlives the process"
+
+
 def test_a_short_deadline_costs_quality_not_the_answer(graph: Server) -> None:
     started = time.monotonic()
     response = post(graph, {"product_id": "pet-cat_food-1", "channel": "email", "locale": "en-US", "deadline_ms": 300, "seed": 987})
@@ -133,7 +200,7 @@ def test_health_metrics_and_openapi_answer(graph: Server) -> None:
     assert httpx.get(f"{graph.url}/healthz").json() == {"status": "ok"}
     assert httpx.get(f"{graph.url}/readyz").json()["status"] == "ready"
     assert "suasion_copy_requests_total" in httpx.get(f"{graph.url}/metrics").text
-    assert "/v1/copy" in httpx.get(f"{graph.url}/openapi.json").json()["paths"]
+    assert {"/v1/copy", "/v1/events"} <= httpx.get(f"{graph.url}/openapi.json").json()["paths"].keys()
     assert post(graph, {"channel": "banner"}, **{"X-Request-ID": "mine-1"}).headers["x-request-id"] == "mine-1"
     assert httpx.get(f"{graph.url}/nowhere").json()["code"] == "not_found"
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from artifacts.card import ArtifactError, write_card
+from feedback.database import DatabaseUnavailable
 from retrieval import tables
 from retrieval.build import build_index
 from serve.app import build, preflight
@@ -28,7 +29,7 @@ def args(tmp_path: Path) -> dict[str, Any]:
         (directory / "config.json").write_text("{}")
         write_card(directory, kind=kind, name=kind, command=f"python -m train.{kind}", seed=0)
         models[kind] = {"model": str(directory)}
-    return {"shop": str(shop), "index": str(tmp_path / "index"), **models}
+    return {"shop": str(shop), "index": str(tmp_path / "index"), "state": f"sqlite:///{tmp_path}/state.db", **models}
 
 
 def test_versions_of_every_artefact_are_reported(args: dict[str, Any]) -> None:
@@ -73,6 +74,14 @@ def test_a_mistyped_model_directory_is_found_before_a_replica_starts(args: dict[
     args["persuasion"]["model"] = "models/persuasio"
     with pytest.raises(ArtifactError, match=r"persuasion model: 'models/persuasio' is neither a directory nor a hub id"):
         build(args)
+
+
+def test_a_database_that_can_not_be_used_is_refused_before_a_replica_starts(args: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1:1/shop does not answer .*; start it, or correct `state`"):
+        build(args | {"state": "postgresql://me@127.0.0.1:1/shop"})
+    (tmp_path / "garbage.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(DatabaseUnavailable, match="not a database"):
+        build(args | {"state": f"sqlite:///{tmp_path}/garbage.db"})
 
 
 def test_the_launcher_says_what_is_wrong_with_a_config(tmp_path: Path, args: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ CONFIGS = sorted((ROOT / "serve" / "config").glob("*.yaml"))
 
 def make_args(**changes):
     model = {"model": "hub/model"}
-    args = {"shop": "var/shop", "index": "var/index", "generator": model, "persuasion": model, "sentiment": model, "clip": model}
+    args = {"shop": "var/shop", "index": "var/index", "state": "sqlite:///var/state.db"}
+    args |= {"generator": model, "persuasion": model, "sentiment": model, "clip": model}
     return {**args, **changes}
 
 
@@ -51,6 +52,9 @@ def test_paths_are_the_projects_and_models_too_where_they_exist(tmp_path):
         (make_args(generator={"model": "m", "dtype": "int3"}), "args.generator.dtype: 'int3': "),
         (make_args(products_per_answer=0), "args.products_per_answer: 0: "),
         (make_args(shop=7), "args.shop: 7: "),
+        (make_args(state="mysql://host/db"), "args.state: 'mysql://host/db': "),
+        (make_args(state="sqlite://"), "args.state: 'sqlite://': "),
+        (make_args(state=None), "args.state: None: "),
     ],
 )
 def test_a_fault_is_told_by_key_value_and_remedy(args, message):
@@ -58,6 +62,19 @@ def test_a_fault_is_told_by_key_value_and_remedy(args, message):
         parse(args)
     assert message in str(refused.value)
     assert any(remedy in str(refused.value) for remedy in ("remove it", "add it", "correct it"))
+
+
+def test_the_database_of_shoppers_is_the_projects_or_a_server():
+    assert parse(make_args()).state == f"sqlite:///{ROOT}/var/state.db"
+    assert parse(make_args(state="sqlite:////mnt/state.db")).state == "sqlite:////mnt/state.db"
+    assert parse(make_args(state="postgresql://me@host/shop")).state == "postgresql://me@host/shop"
+
+
+def test_a_password_is_not_told_with_a_fault():
+    with pytest.raises(ValueError) as refused:
+        parse(make_args(state="mysql://me:hunter2@host/db"))
+    assert "hunter2" not in str(refused.value)
+    assert "mysql://me:***@host/db" in str(refused.value)
 
 
 def test_every_fault_is_told_at_once():

@@ -84,9 +84,9 @@ async def test_a_chat_is_answered_to_its_intent():
 async def test_an_inline_shopper_without_consent_is_nobody():
     stages = FakeStages(COAT, GOOD)
     await answer_of(stages, shopper={"name": "林", "city": "苏州", "interests": ["tea"]})
-    assert stages.calls["retrieval"][0].inline == Shopper(None, None)
+    assert stages.calls["retrieval"][0].shopper == Shopper(None, None)
     await answer_of(stages, shopper={"name": "林", "interests": ["tea"], "consent": True})
-    assert stages.calls["retrieval"][1].inline == Shopper(None, None, True, {"name": "林"}, ("tea",))
+    assert stages.calls["retrieval"][1].shopper == Shopper(None, None, True, {"name": "林"}, ("tea",))
 
 
 async def test_a_shopper_who_consents_is_greeted_and_the_model_never_learns_the_name():

@@ -4,9 +4,11 @@ import time
 
 import pytest
 
+from copywriting.shopper import anonymous
+from feedback.records import Profile
 from serve.errors import Problem
 from serve.messages import ImageMatch
-from tests.fakes import FakeStages
+from tests.fakes import NOW, FakeStages
 from tests.serve.pipelinekit import COAT, GOOD, answer_of
 
 
@@ -93,3 +95,31 @@ async def test_scores_that_are_no_probabilities_are_left_out():
     answer = await answer_of(FakeStages(COAT, GOOD, matches=[ImageMatch("media/coat.jpg", float("nan"))] * 4))
     assert [entry.split(":")[0] for entry in answer.degraded] == ["fusion"]
     assert all(0 <= choice.scores.utility <= 1 for choice in answer.choices)
+
+
+@pytest.mark.parametrize("how", ["failures", "delays"])
+async def test_while_the_database_does_not_answer_a_shopper_counts_as_anybody(how):
+    trouble = {"failures": {"state": "failed (DatabaseUnavailable)"}} if how == "failures" else {"delays": {"state": 30.0}}
+    stages = FakeStages(COAT, GOOD, profile=Profile("ann", True, None, "zh-CN", {"name": "林"}), **trouble)
+    answer = await answer_of(stages, shopper_id="ann", deadline_ms=1200)
+    assert answer.degraded == [f"state: {'failed (DatabaseUnavailable)' if how == 'failures' else 'no answer within the deadline'}"]
+    assert len(answer.choices) == 4 and {choice.origin for choice in answer.choices} == {"model"}
+    assert not answer.personalised
+    (query,) = stages.calls["retrieval"]
+    assert (query.shopper, query.shopper_id) == (anonymous(), None), "the shop's own table may say yes where consent was withdrawn since"
+    assert answer.notices == []
+
+
+async def test_a_slow_database_takes_a_part_of_the_deadline_only():
+    stages = FakeStages(COAT, GOOD, profile=Profile("ann", True, None, "zh-CN"), delays={"state": 30.0})
+    for deadline_ms, most_s in ((50, 0.05), (2000, 0.7), (60_000, 1.5)):
+        started = time.monotonic()
+        answer = await answer_of(stages, shopper_id="ann", deadline_ms=deadline_ms)
+        assert answer.timings_ms["shopper"] <= most_s * 1000 + 500, "a loaded test machine gets half a second of grace"
+        assert time.monotonic() - started < most_s + 2
+    assert "state" in stages.cancelled
+
+
+async def test_a_database_in_time_costs_nothing():
+    stages = FakeStages(COAT, GOOD, profile=Profile("ann", True, NOW, "zh-CN"), delays={"state": 0.05})
+    assert (await answer_of(stages, shopper_id="ann")).degraded == []

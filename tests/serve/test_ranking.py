@@ -2,9 +2,10 @@
 
 import pytest
 
+from copywriting.concerns import Answer
 from copywriting.principles import PRINCIPLES
 from serve.messages import ImageMatch, PersuasionScore, SentimentScore
-from serve.ranking import WEIGHTS, judge, mood_fit, order
+from serve.ranking import MOST_ANSWERED, WEIGHTS, judge, mood_fit, order
 
 PERSUASIVE = PersuasionScore(0.8, dict.fromkeys(PRINCIPLES, 0.1))
 HAPPY, SOBER, SAD = SentimentScore(0.0, 0.1, 0.9), SentimentScore(0.05, 0.9, 0.05), SentimentScore(0.9, 0.05, 0.05)
@@ -55,3 +56,27 @@ def test_equal_candidates_keep_their_order():
 
 def test_short_texts_can_be_compared():
     assert sorted(order(["a", "", "ab"], [0.1, 0.2, 0.3], 3)) == [0, 1, 2]
+
+
+FABRIC, SIZE, PRICE = (Answer(aspect, "material", "wool") for aspect in ("fabric", "size", "price"))
+
+
+def test_an_answered_doubt_adds_a_little_and_many_add_no_more_than_two():
+    plain, one, two, three = (judge(PERSUASIVE, None, None, "warm", None, answers).utility for answers in (
+        (), (FABRIC,), (FABRIC, SIZE), (FABRIC, SIZE, PRICE),
+    ))  # fmt: skip
+    assert plain < one < two == three
+    assert three - plain == pytest.approx(MOST_ANSWERED)
+
+
+def test_an_answered_doubt_does_not_outweigh_much_better_copy():
+    poor = PersuasionScore(0.5, {})
+    assert judge(poor, HAPPY, None, "warm", None, (FABRIC, SIZE)).utility < judge(PERSUASIVE, HAPPY, None, "warm", None).utility
+
+
+def test_utility_stays_in_its_bounds():
+    assert judge(PersuasionScore(1.0, {}), None, None, "warm", None, (FABRIC,)).utility == 1.0
+
+
+def test_a_judgement_keeps_what_was_answered():
+    assert judge(None, None, None, "warm", None, [FABRIC]).answers == (FABRIC,)

@@ -42,6 +42,13 @@ async def test_an_answer_without_a_stage_is_counted_under_its_name_and_not_its_r
     assert "RayActorError" not in telemetry.exposition().decode()
 
 
+def test_events_are_counted_by_what_became_of_them():
+    telemetry = Telemetry()
+    telemetry.count_events({"stored": 3, "duplicate": 0, "refused": 1})
+    telemetry.count_events({"stored": 2})
+    assert {'suasion_events_total{status="stored"} 5.0', 'suasion_events_total{status="refused"} 1.0'} <= lines(telemetry)
+
+
 def test_two_replicas_in_one_process_do_not_share_their_counts():
     one, other = Telemetry(), Telemetry()
     one.count_status(200)

@@ -80,3 +80,9 @@ def test_a_product_with_facts_has_copy_in_every_vertical_without_a_model(templat
 def test_a_product_that_has_only_a_name_has_copy_without_a_model(templates, locale, channel, intent):
     product = make_product(locale=locale, vertical="general", kind=None, brand=None, attributes={}, certificates=(), price=None)
     assert templates.suitable(brief_for(product, facts_for(product), channel=channel, intent=intent), 0)
+
+
+def test_a_piece_whose_slot_answers_a_doubt_comes_before_one_as_good():
+    pieces = [make_piece("{name}在路上"), make_piece("{material}的{name}"), make_piece("{color}的{name}")]
+    assert suitable(pieces, doubts=("fabric",))[0] == "{material}的{name}"
+    assert suitable(pieces, doubts=("colour",))[0] == "{color}的{name}"

@@ -26,7 +26,14 @@ def config_of(module: str) -> dict:
 
 def test_the_target_trains_every_shipped_model():
     trained = [config_of(module)["out"] for module, _ in commands() if module.startswith("train.")]
-    assert sorted(trained) == ["models/clip", "models/generator", "models/persuasion", "models/sentiment", "models/tokenizer"]
+    assert sorted(trained) == [
+        "models/clip",
+        "models/generator",
+        "models/persuasion",
+        "models/recommender",
+        "models/sentiment",
+        "models/tokenizer",
+    ]
 
 
 @pytest.mark.parametrize("number", [i for i, (module, _) in enumerate(commands()) if module.startswith("train.")])

@@ -1,0 +1,280 @@
+"""Recommenders on the tables where others are measured: `python -m benchmarks.recommend [--only beauty retail shop] [--data FILE]`.
+
+beauty  the sequence model by `train/configs/recommender_sequence.yaml` on Amazon Beauty: leave-one-out, every product ranked, seen ones
+        left out. `--data` and `--attributes` name another file of the same format (Sports, Toys); nothing else changes.
+retail  Online Retail, the last 28 days held back: popularity, item-kNN, the ALS of the `implicit` library, ours, every part of the
+        hybrid and the hybrid, whose weights come from the 28 days before those; quality and seconds in one run.
+shop    the sample shop the same way, then cold start: shoppers of whom only the context is known, products that were never sold.
+
+The real data is looked for in SUASION_DATA (default: ../shared/data beside the project). `pip install -e '.[benchmarks]'` first.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from scipy.sparse import csr_matrix
+
+from benchmarks.record import RESULTS, Figures, record
+from demo import shop as sample_shop
+from retrieval.ingest import Ingestion
+from retrieval.interactions import Interactions
+from retrieval.ranking_metrics import set_metrics
+from retrieval.recommenders import registry
+from retrieval.recommenders.als import Als, AlsSettings, matrix
+from retrieval.recommenders.contract import History, PreferenceModel, Vectors
+from retrieval.recommenders.popularity import Popularity
+from train import choices
+from train.recommender import RecommenderConfig, train
+from train.settings import load_config
+
+PROJECT = Path(__file__).resolve().parents[1]
+CONFIGS = PROJECT / "train" / "configs"
+SEED = 0
+HELD_BACK_DAYS = 28.0
+ITERATIONS = 15
+FACTORS = 64
+_COLD_SHARE = 0.15
+
+
+class ItemKnn(PreferenceModel):
+    """The alternative that everybody has: cosine of co-occurrence, 200 neighbours a product (Sarwar et al. 2001)."""
+
+    name = "item_knn"
+
+    def __init__(self, interactions: Interactions, neighbours: int = 200) -> None:
+        seen = matrix(interactions.histories, interactions.products, weighted=False)
+        counts = np.asarray(seen.sum(0)).ravel()
+        similarity = (seen.T @ seen).toarray() / np.sqrt(np.outer(counts, counts) + 1e-9)
+        np.fill_diagonal(similarity, 0)
+        least = np.sort(similarity, axis=1)[:, -min(neighbours, len(similarity))][:, None]
+        self.product_vectors = np.where(similarity >= least, similarity, 0).T.astype(np.float32)
+
+    def shopper_vectors(self, histories: Sequence[History]) -> Vectors:
+        """Marks of what was touched."""
+        marks: Vectors = matrix(histories, len(self.product_vectors), weighted=False).toarray()
+        return marks
+
+    def save(self, directory: Path) -> None:
+        """Not kept."""
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, directory: Path) -> "ItemKnn":
+        """Not kept."""
+        raise NotImplementedError
+
+    def scores(self, histories: Sequence[History]) -> Vectors:
+        """Sum of the similarities to what was touched."""
+        summed: Vectors = self.shopper_vectors(histories) @ self.product_vectors.T
+        return summed
+
+
+class LibraryAls(Als):
+    """Product factors of the `implicit` library; shoppers are its own factors too, by their place in the training data."""
+
+    name = "library_als"
+
+    def __init__(self, interactions: Interactions, settings: AlsSettings) -> None:
+        from implicit.als import AlternatingLeastSquares
+
+        seen: csr_matrix = matrix(interactions.histories, interactions.products, weighted=False)
+        self._model = AlternatingLeastSquares(
+            factors=settings.dim, iterations=settings.iterations, regularization=0.1, alpha=10.0, random_state=SEED, num_threads=0
+        )
+        self._model.fit(seen, show_progress=False)
+        super().__init__(np.asarray(self._model.item_factors, np.float32), settings)
+
+    def shopper_vectors(self, histories: Sequence[History]) -> Vectors:
+        """Folded in by the library's own `recalculate_user`."""
+        seen = matrix(histories, len(self.product_vectors), weighted=False)
+        folded: Vectors = np.asarray(self._model.recalculate_user(np.arange(len(histories)), seen), np.float32)
+        return folded
+
+
+def data_root() -> Path:
+    """Where the real data is."""
+    return Path(os.environ.get("SUASION_DATA") or PROJECT.parent / "shared" / "data")
+
+
+def published_file(data: Path | None, attributes: Path | None, work: Path) -> Figures:
+    """The sequence model on a published file."""
+    amazon = data_root() / "s3rec_amazon"
+    data = data or amazon / "Beauty.txt.gz"
+    if not data.is_file():
+        Console(stderr=True).print(f"skipped: {data} is missing")
+        return {}
+    attributes = attributes or data.with_name(data.name.split(".")[0] + "_item2attributes.json.gz")
+    given = {"data": str(data), "attributes": str(attributes), "out": str(work / "sequence"), "storage": str(work / "runs")}
+    config = load_config(RecommenderConfig, CONFIGS / "recommender_sequence.yaml", given)
+    began = time.perf_counter()
+    card = train(config)
+    name = data.name.split(".")[0].lower()
+    found: Figures = {f"{name}_{key}": round(value, 4) for key, value in card.metrics.items() if not key.startswith("before_")}
+    return found | {f"{name}_seconds": round(time.perf_counter() - began)}
+
+
+def judged(name: str, make: Callable[[], PreferenceModel], exam: choices.Exam) -> tuple[Figures, PreferenceModel]:
+    """Quality and seconds of one recommender."""
+    began = time.perf_counter()
+    model = make()
+    seconds = time.perf_counter() - began
+    found: Figures = {f"{name}_{key.removeprefix('test_')}": round(value, 4) for key, value in exam.judge(model).items()}
+    Console(stderr=True).print(f"{name}: {found} in {seconds:.1f} s")
+    return found | {f"{name}_seconds": round(seconds, 2)}, model
+
+
+def hybrid_and_parts(prefix: str, shop: Path, work: Path, changes: dict[str, str]) -> Figures:
+    """Every part on what came before the exam, and the hybrid, whose weights come from the exam before that one."""
+    common = {"data": str(shop), "storage": str(work / "runs"), "hold_back_days": str(2 * HELD_BACK_DAYS), "exam_days": str(HELD_BACK_DAYS)}
+    config = load_config(RecommenderConfig, CONFIGS / "recommender.yaml", common | {"out": str(work / prefix / "early")} | changes)
+    began = time.perf_counter()
+    train(config)
+    early = registry.load(work / prefix / "early").model
+    exam = choices.of_shop(shop, hold_back_days=HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
+    figures: Figures = {}
+    late: dict[str, PreferenceModel] = {}
+    for name, settings in config.parts.items():
+        part = RecommenderConfig.model_validate(
+            config.model_dump(exclude={"parts", "fitted_parts"})
+            | {"model": name, "name": name.replace("_", "-"), "out": work / prefix / name, "hold_back_days": HELD_BACK_DAYS}
+            | settings
+        )
+        card = train(part)
+        late[name] = registry.load(part.out).model
+        figures |= {
+            f"{prefix}_{name}_{key.removeprefix('test_')}": round(v, 4) for key, v in card.metrics.items() if key.startswith("test_")
+        }
+    blended = early.with_parts(late, exam.training.histories, exam.training)  # type: ignore[attr-defined]
+    found, _ = judged(f"{prefix}_hybrid", lambda: blended, exam.exams[0])
+    figures |= found | {f"{prefix}_hybrid_seconds": round(time.perf_counter() - began)}
+    best = max(float(figures[f"{prefix}_{name}_ndcg_10"]) for name in config.parts)
+    return figures | {f"{prefix}_hybrid_vs_best_part": round(float(figures[f"{prefix}_hybrid_ndcg_10"]) / best, 3)}
+
+
+def retail(work: Path) -> Figures:
+    """Online Retail."""
+    if not (data_root() / "online_retail").is_dir():
+        Console(stderr=True).print(f"skipped: {data_root() / 'online_retail'} is missing")
+        return {}
+    os.environ["SUASION_DATA"] = str(data_root().resolve())
+    Ingestion(PROJECT / "examples" / "mappings" / "online_retail.yaml", work / "retail").run()
+    data = choices.of_shop(work / "retail", hold_back_days=HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
+    settings = AlsSettings(dim=FACTORS, iterations=ITERATIONS, unobserved=1.0, regularisation=0.003)
+    figures: Figures = {"retail_judged_shoppers": sum(map(bool, data.exams[0].targets))}
+    alternatives: dict[str, Callable[[], PreferenceModel]] = {
+        "retail_alone_popularity": lambda: Popularity.fit(data.training),
+        "retail_item_knn": lambda: ItemKnn(data.training),
+        "retail_library_als": lambda: LibraryAls(data.training, settings),
+        "retail_our_als": lambda: Als.fit(data.training, settings, SEED),
+    }
+    for name, make in alternatives.items():
+        figures |= judged(name, make, data.exams[0])[0]
+    figures["retail_our_als_seconds_vs_library"] = round(
+        float(figures["retail_our_als_seconds"]) / float(figures["retail_library_als_seconds"]), 2
+    )
+    return figures | hybrid_and_parts("retail", work / "retail", work, {})
+
+
+def shop(work: Path) -> Figures:
+    """The sample shop, warm and cold."""
+    sample_shop.build(work / "shop", seed=7)
+    figures = hybrid_and_parts("shop", work / "shop", work, {})
+    data = choices.of_shop(work / "shop", hold_back_days=HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
+    exam = data.exams[0]
+    late = {name: registry.load(work / "shop" / name).model for name in ("popularity", "factorisation_machine")}
+    bare = [History(history.rows[:0], history.weights[:0], history.days[:0], history.context) for history in exam.histories]
+    nameless = [History(one.rows, one.weights, one.days) for one in bare]
+    early = registry.load(work / "shop" / "early").model
+    parts = {name: registry.load(work / "shop" / name).model for name in early.parts}  # type: ignore[attr-defined]
+    hybrid = early.with_parts(parts, exam.histories, data.training)  # type: ignore[attr-defined]
+    cold = {
+        "cold_shopper_everybody": set_metrics(late["popularity"], nameless, exam.targets, 10)["ndcg_10"],
+        "cold_shopper_hybrid": set_metrics(hybrid, bare, exam.targets, 10)["ndcg_10"],
+    }
+    return figures | {f"shop_{key}_ndcg_10": round(value, 4) for key, value in cold.items()} | cold_products(data)
+
+
+def cold_products(data: choices.Choices) -> Figures:
+    """Products that nobody had touched when everything was fitted, ranked among themselves for the shoppers who then took one."""
+    from retrieval.recommenders.content import Content
+
+    rng = np.random.default_rng(SEED)
+    interactions = data.training
+    new = rng.random(interactions.products) < _COLD_SHARE
+    old_row = np.cumsum(~new) - 1
+    histories = [_without(history, new, old_row) for history in interactions.histories]
+    content = interactions.content[~new] if interactions.content is not None else None
+    attributes = tuple(owned for owned, is_new in zip(interactions.attributes, new, strict=True) if not is_new)
+    kept_ids = tuple(name for name, is_new in zip(interactions.product_ids, new, strict=True) if not is_new)
+    known = Interactions(kept_ids, interactions.shopper_ids, tuple(histories), interactions.attribute_names, attributes, content)
+    model = Content.fit(known, Als.fit(known, AlsSettings(32, 12, 0.2, 0.02), SEED).product_vectors)
+    placed = model.new_product_vectors([interactions.attributes[row] for row in np.flatnonzero(new)], interactions.content[new])  # type: ignore[index]
+    new_row = {int(row): place for place, row in enumerate(np.flatnonzero(new))}
+    wanted = [{new_row[row] for row in taken if row in new_row} for taken in _taken(data)]
+    vectors = model.shopper_vectors(histories)
+    counts = np.bincount([row for taken in wanted for row in taken], minlength=len(new_row))
+    ours = _recall(vectors @ placed.T, wanted) if placed is not None else 0.0
+    oracle = _recall(np.tile(counts, (len(wanted), 1)).astype(np.float32), wanted)
+    chance = float(np.mean([min(10, len(new_row)) / len(new_row) for taken in wanted if taken]))
+    return {
+        "shop_new_products": len(new_row),
+        "shop_new_product_recall_10": round(ours, 4),
+        "shop_new_product_popularity_recall_10": round(chance, 4),
+        "shop_new_product_popularity_in_hindsight_recall_10": round(oracle, 4),
+    }
+
+
+def _taken(data: choices.Choices) -> list[set[int]]:
+    """All that each shopper took, before and in the exam: new products have no before."""
+    pairs = zip(data.training.histories, data.exams[0].targets, strict=True)
+    return [set(history.rows[history.weights > 0].tolist()) | targets for history, targets in pairs]
+
+
+def _without(history: History, new: Any, old_row: Any) -> History:
+    kept = ~new[history.rows]
+    return History(old_row[history.rows[kept]], history.weights[kept], history.days[kept], history.context)
+
+
+def _recall(scores: Any, wanted: Sequence[set[int]]) -> float:
+    """Mean recall@10 of those who wanted something."""
+    top = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    return float(np.mean([len(taken & set(row.tolist())) / len(taken) for row, taken in zip(top, wanted, strict=True) if taken]))
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=("beauty", "retail", "shop"), default=("beauty", "retail", "shop"))
+    parser.add_argument("--data", type=Path, help="another published file instead of Beauty")
+    parser.add_argument("--attributes", type=Path)
+    options = parser.parse_args()
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        steps: dict[str, Callable[[], Figures]] = {
+            "beauty": lambda: published_file(options.data, options.attributes, work),
+            "retail": lambda: retail(work),
+            "shop": lambda: shop(work),
+        }
+        for name in options.only:
+            figures |= steps[name]()
+    record("recommend", _earlier() | figures, SEED)
+
+
+def _earlier() -> Figures:
+    """Figures of the other parts from an earlier run of one part."""
+    import json
+
+    path = RESULTS / "recommend.json"
+    return json.loads(path.read_text())["figures"] if path.is_file() else {}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Train a recommender: a shop or a published file of interactions in, a model directory of shopper and product vectors out.
+
+    python -m train.recommender --config train/configs/recommender.yaml [--set key=value] [--out DIR] [--resume RUN]
+
+`model` says which: popularity, als, content (solved in closed form by one worker), sequence, factorisation_machine (gradients, any number
+of workers), hybrid (every part trained by a run of its own, weights learned on held-back choices, parts trained again on everything).
+The exam is never trained on: `hold_back_days` of a shop, the last two products of each shopper of a file, or `test`, a second file.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, ValidationError, model_validator
+
+from artifacts.card import Card
+from retrieval import tables
+from retrieval.interactions import InteractionsError
+from retrieval.recommenders import registry
+from retrieval.recommenders.als import Als, AlsSettings
+from retrieval.recommenders.content import Content
+from retrieval.recommenders.contract import ContentRequired, PreferenceModel
+from retrieval.recommenders.hybrid import Hybrid
+from retrieval.recommenders.popularity import Popularity
+from train import choices, factorisation, job, sequence
+from train.choices import Choices
+from train.job import launch, run_command
+from train.loop import fit, seed_everything
+from train.publish import MODEL
+from train.settings import ConfigError, InputPath, TrainConfig, read_command_line
+
+ModelName = Literal["popularity", "als", "content", "sequence", "factorisation_machine", "hybrid"]
+_IN_CLOSED_FORM = ("popularity", "als", "content", "hybrid")
+
+
+class RecommenderConfig(TrainConfig):
+    """Which recommender, on what, and the settings of each kind; a kind reads its own."""
+
+    model: ModelName
+    data: InputPath
+    """A shop's directory, or a file with a line `user item item …` for each shopper."""
+    attributes: InputPath | None = None
+    """For a file: JSON, item → attribute ids."""
+    test: InputPath | None = None
+    """For a file: the test part of a published split; without it the last two products of each shopper are held back."""
+    hold_back_days: float = Field(default=0, ge=0)
+    """For a shop: events of the last so many days are not trained on; 0 trains on all and judges nothing."""
+    exam_days: float = Field(default=28, gt=0)
+    """For a shop: the exam is what was newly taken up in so many days after the training data."""
+    dim: int = Field(default=64, ge=2)
+    layers: int = Field(default=2, ge=1)
+    heads: int = Field(default=2, ge=1)
+    longest: int = Field(default=50, ge=2)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    temperature: float = Field(default=0.07, gt=0)
+    negatives: int = Field(default=1024, ge=1)
+    iterations: int = Field(default=16, ge=1)
+    unobserved: float = Field(default=0.1, gt=0)
+    regularisation: float = Field(default=0.003, gt=0)
+    scaling: float = Field(default=1.0, ge=0, le=1)
+    weighted: bool = False
+    ridge: float = Field(default=1.0, gt=0)
+    parts: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """For the hybrid: recommender → settings that differ from these."""
+    fitted_parts: dict[str, InputPath] = Field(default_factory=dict)
+    """Set by the hybrid's own command: where its parts were left."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "RecommenderConfig":
+        if self.model in _IN_CLOSED_FORM and self.workers != 1:
+            raise ValueError(f"workers = {self.workers}: {self.model} is solved by one worker; set workers: 1 and raise threads_per_worker")
+        if self.model == "hybrid" and len(self.parts) < 2:
+            raise ValueError(f"parts = {sorted(self.parts)}: a hybrid blends two recommenders or more; name them under parts:")
+        if self.dim % self.heads:
+            raise ValueError(f"heads = {self.heads}: must divide dim = {self.dim}")
+        return self
+
+
+def load_choices(config: RecommenderConfig) -> Choices:
+    """Training data and exams. Raises InteractionsError or TableError naming the file and the remedy."""
+    if config.data.is_dir():
+        return choices.of_shop(config.data, hold_back_days=config.hold_back_days, exam_days=config.exam_days, seed=config.seed)
+    return choices.of_file(config.data, config.attributes, config.test)
+
+
+def loop(config: RecommenderConfig) -> None:
+    """One worker's part of the run."""
+    seed_everything(config.seed)
+    torch.set_num_threads(config.threads_per_worker)
+    data = load_choices(config)
+    if config.model == "sequence":
+        network = sequence.start(
+            data, dim=config.dim, layers=config.layers, heads=config.heads, longest=config.longest, dropout=config.dropout,
+            temperature=config.temperature,
+        )  # fmt: skip
+        fit(config, network, sequence.recipe(data, network, negatives=config.negatives, seed=config.seed))
+    elif config.model == "factorisation_machine":
+        machine, words = factorisation.start(data, dim=config.dim)
+        fit(config, machine, factorisation.recipe(data, machine, words, negatives=config.negatives, seed=config.seed))
+    else:
+        _keep(SOLVERS[config.model](config, data), data)
+
+
+def _keep(model: PreferenceModel, data: Choices) -> None:
+    """Judge a model solved in closed form, and hand it over as the run's one checkpoint."""
+    job.tell({"phase": "judging"})
+    metrics = {key: value for exam in data.exams for key, value in exam.judge(model).items()}
+    with tempfile.TemporaryDirectory() as temporary:
+        registry.save(model, data.training.product_ids, data.training.attribute_names, Path(temporary) / MODEL, data.encoder)
+        job.save(metrics or {"products": float(data.training.products)}, Path(temporary))
+    job.tell({"done": 1.0, "step": 1, **metrics})
+
+
+def _popularity(config: RecommenderConfig, data: Choices) -> PreferenceModel:
+    return Popularity.fit(data.training)
+
+
+def _als(config: RecommenderConfig, data: Choices) -> Als:
+    settings = AlsSettings(config.dim, config.iterations, config.unobserved, config.regularisation, config.scaling, config.weighted)
+    return Als.fit(
+        data.training, settings, config.seed, lambda done: job.tell({"done": done / config.iterations, "step": done, "phase": "solving"})
+    )
+
+
+def _content(config: RecommenderConfig, data: Choices) -> PreferenceModel:
+    return Content.fit(data.training, _als(config, data).product_vectors, config.ridge)
+
+
+def _hybrid(config: RecommenderConfig, data: Choices) -> PreferenceModel:
+    """Weights from parts that have not seen the exam; where parts fitted on everything are there too, those are blended."""
+    job.tell({"phase": "learning the weights"})
+    early = {name.removeprefix("early/"): registry.load(path).model for name, path in config.fitted_parts.items() if "early/" in name}
+    late = {name: registry.load(path).model for name, path in config.fitted_parts.items() if "early/" not in name}
+    exam = data.exams[0]
+    blended = Hybrid.fit(early, exam.histories, exam.targets, data.training, config.seed)
+    if not late:
+        return blended
+    everything = load_choices(config.model_copy(update={"hold_back_days": 0})).training
+    return blended.with_parts(late, everything.histories, everything)
+
+
+SOLVERS: dict[str, Callable[[RecommenderConfig, Choices], PreferenceModel]] = {
+    "popularity": _popularity,
+    "als": _als,
+    "content": _content,
+    "hybrid": _hybrid,
+}
+
+
+def train(config: RecommenderConfig, resume: str | None = None) -> Card:
+    """Train and publish one recommender; a hybrid's parts first, each by a run of its own under `storage`."""
+    data = [path for path in (config.data, config.attributes, config.test) if path]
+    if config.model == "hybrid":
+        if resume:
+            raise ConfigError(f"--resume {resume!r}: a hybrid is made of several runs; run it again, or train its parts one by one")
+        config = _with_parts(config)
+    try:
+        return launch(loop, config, kind=registry.KIND, data=data, resume=resume)
+    except (InteractionsError, ContentRequired, tables.TableError) as error:
+        raise ConfigError(f"data = {config.data}: {error}") from error
+
+
+def _with_parts(config: RecommenderConfig) -> RecommenderConfig:
+    """Every part trained without the exam for the weights, and, for a shop, once more on everything for serving."""
+    held_back = config.hold_back_days or config.exam_days
+    passes = {"early/": held_back, "": 0.0} if config.data.is_dir() else {"early/": 0.0}
+    parts = {
+        f"{prefix}{name}": _part(config, name, changes, prefix, days)
+        for prefix, days in passes.items()
+        for name, changes in config.parts.items()
+    }
+    for part in parts.values():  # all of them are checked before the first is trained
+        train(part)
+    fitted = {name: part.out for name, part in parts.items()}
+    return config.model_copy(update={"fitted_parts": fitted, "hold_back_days": held_back if config.data.is_dir() else 0})
+
+
+def _part(config: RecommenderConfig, name: str, changes: dict[str, Any], prefix: str, days: float) -> RecommenderConfig:
+    common = config.model_dump(exclude={"parts", "fitted_parts", "model", "name", "out", "hold_back_days"})
+    place = config.out.with_name(f"{config.out.name}-parts") / f"{prefix}{name}"
+    settings = {"model": name, "name": f"{config.name}-{prefix.replace('/', '-')}{name}", "out": place, "hold_back_days": days}
+    try:
+        return RecommenderConfig.model_validate({**common, **settings, **changes})
+    except ValidationError as error:
+        faults = [f"parts.{name}.{'.'.join(map(str, one['loc']))} = {one['input']!r}: {one['msg']}" for one in error.errors()]
+        raise ConfigError("\n".join(f"{fault}; change it in the config" for fault in faults)) from error
+
+
+def main() -> None:
+    """The command line."""
+    config, resume = read_command_line(RecommenderConfig, Path("train/configs/recommender.yaml"))
+    card = train(config, resume)
+    print({key: round(value, 4) for key, value in card.metrics.items()})
+
+
+if __name__ == "__main__":
+    run_command(main)
