@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from retrieval import tombstones
 from retrieval.bitmap import Bitmap
-from retrieval.engine import Engine, Rows, Vectors, build, faiss, read, write
 from retrieval.index_choice import Choice, choose, same_length
+from retrieval.index_engine import Engine, Rows, Vectors, build, faiss, read, write
 
 Allowed = NDArray[np.bool_] | Bitmap
 
@@ -132,6 +132,11 @@ class VectorIndex:
             if stamp != self._stamp:
                 self._forget(tombstones.load(self._path))
                 self._stamp = stamp
+
+    def allowed(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(n,) mask without the rows that were removed, for rankings made without a search."""
+        live = self._live
+        return rows if live is None else rows & live.holds(np.arange(len(self)))
 
     def compacted(self, kind: str | None = None) -> tuple["VectorIndex", Rows]:
         """A new index of what is left, and the old row of each new one. Build from the source vectors instead where the index has lists."""

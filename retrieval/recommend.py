@@ -57,6 +57,20 @@ class Recommender:
         self._mean_product: Vectors = np.mean([self._products.vector(row) for row in range(min(len(self._products), _MEAN_OF))], axis=0)
         self._preferences = Preferences(index) if (index / DIRECTORY).is_dir() else None
 
+    def refresh(self) -> None:
+        """Take over what other processes deleted from this index."""
+        for index in (self._products, *([self._preferences.products] if self._preferences else [])):
+            index.refresh()
+
+    def remove(self, product_ids: Sequence[str]) -> None:
+        """Products that are not recommended from now on, by any replica that reads this index; on disk before it returns. Raises KeyError
+        for an unknown product. They are in the catalogue until the next ingestion, so that copy about one that is named is still true."""
+        if unknown := [product_id for product_id in product_ids if product_id not in self.catalogue]:
+            raise KeyError(unknown[0])
+        rows = self.catalogue.rows_of(product_ids)
+        for index in (self._products, *([self._preferences.products] if self._preferences else [])):
+            index.remove(rows)
+
     def knows(self, shopper_id: str) -> bool:
         """Is the shopper in the shoppers table?"""
         return shopper_id in self._shopper_row
@@ -120,7 +134,7 @@ class Recommender:
 
     def popular(self, locale: str, k: int = 10, filters: Filters | None = None) -> list[Ranked]:
         """What sells, most recent purchases first in weight."""
-        allowed = self.catalogue.allowed(filters or Filters(), locale)
+        allowed = self._products.allowed(self.catalogue.allowed(filters or Filters(), locale))
         order = np.argsort(-np.where(allowed, self._popularity, -1.0), kind="stable")[:k]
         return [self._ranked(row, self._popularity[row], locale, "popular now") for row in order if allowed[row]]
 

@@ -38,7 +38,7 @@ def build_answer(
         personalised=found.shopper.personalise,
         degraded=trace.degraded,
         notices=_notices(request, found, brief),
-        versions=dict(versions),
+        versions={**versions, **({"index": found.index} if found.index else {})},
         usage=Usage(
             prompt_tokens=trace.drafts.prompt_tokens,
             output_tokens=trace.drafts.output_tokens,

@@ -23,6 +23,7 @@ from artifacts.source import verified_model
 from copywriting.copybook import load
 from feedback.database import Database
 from retrieval.catalogue import Catalogue
+from retrieval.versions import current
 from serve.config import GraphSettings, parse
 from serve.ingress import Ingress
 from serve.scorers import SCORERS
@@ -71,7 +72,7 @@ def preflight(settings: GraphSettings) -> dict[str, str]:
     database = Database(settings.state)
     database.ping()
     database.close()
-    versions = {"index": verify(settings.index, "index").version}
+    versions = {"index": verify(current(settings.index), "index").version}
     for kind in ("generator", "persuasion", "sentiment", "clip"):
         model = getattr(settings, kind).model
         if (Path(model) / CARD).is_file():

@@ -200,7 +200,8 @@ class Found:
     """The shopper, ranked products with score and reason, and the shopper's last purchase in the answer's locale.
 
     `new_shopper` says that the id of the request is in no table and no database. `shelves` tells vertical and kind of the products that
-    the shopper reviewed; `market` holds the rows of the market table that are on about now in the locale."""
+    the shopper reviewed; `market` holds the rows of the market table that are on about now in the locale; `index` is the version
+    that found the products."""
 
     shopper: Shopper
     locale: str
@@ -209,6 +210,7 @@ class Found:
     new_shopper: bool = False
     shelves: Mapping[str, Shelf] = field(default_factory=dict)
     market: tuple[MarketRow, ...] = ()
+    index: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.exceptions import RayError, RayTaskError
@@ -26,18 +26,22 @@ from serve.errors import Problem, StageUnavailable, unknown
 from serve.messages import DraftQuery, Drafts, FindQuery, Found, ImageMatch
 from serve.pipeline import Stages
 
+if TYPE_CHECKING:
+    from retrieval.recommend import Recommender
+
 DEFAULT_LOCALE = "en-US"
 
 
 @serve.deployment(name="Retrieval", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.2})
 class RetrievalStage:
-    """Shopper and products from the verified, memory-mapped index."""
+    """Shopper and products from the verified, memory-mapped index. A version published beside it takes over between two requests."""
 
     def __init__(self, settings: GraphSettings) -> None:
         from retrieval.market import MarketCalendar
         from retrieval.recommend import Recommender
+        from retrieval.versions import Live
 
-        self._recommender = Recommender(settings.shop, settings.index)
+        self._live = Live(settings.index, lambda directory: Recommender(settings.shop, directory), Recommender.refresh)
         self._market = MarketCalendar.read(settings.shop)
         self._k = settings.products_per_answer
 
@@ -63,7 +67,11 @@ class RetrievalStage:
         new = query.shopper_id is not None and not recommender.knows(query.shopper_id)
         products = tuple((r.product, r.score, r.reason) for r in ranked)
         market = self._market.near(day_in(datetime.now(UTC), locale), locale)
-        return Found(shopper, locale, products, recent, new, self._shelves(shopper), market)
+        return Found(shopper, locale, products, recent, new, self._shelves(shopper), market, recommender.card.version)
+
+    @property
+    def _recommender(self) -> "Recommender":
+        return self._live.get()
 
     def known(self, product_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are in the catalogue."""

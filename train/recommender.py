@@ -9,6 +9,7 @@ The exam is never trained on: `hold_back_days` of a shop, the last two products 
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ from retrieval.recommenders.contract import ContentRequired, PreferenceModel
 from retrieval.recommenders.hybrid import Hybrid
 from retrieval.recommenders.popularity import Popularity
 from train import choices, factorisation, job, sequence
-from train.choices import Choices
+from train.choices import Choices, Exam
 from train.job import launch, run_command
 from train.loop import fit, seed_everything
 from train.publish import MODEL
@@ -99,14 +100,21 @@ def loop(config: RecommenderConfig) -> None:
     elif config.model == "factorisation_machine":
         machine, words = factorisation.start(data, dim=config.dim)
         fit(config, machine, factorisation.recipe(data, machine, words, negatives=config.negatives, seed=config.seed))
+    elif config.model == "hybrid":
+        served, judged = _hybrid(config, data)
+        _keep(served, data, _judge(judged, replace(data.exams[0], name="validation")))
     else:
-        _keep(SOLVERS[config.model](config, data), data)
+        model = SOLVERS[config.model](config, data)
+        _keep(model, data, {key: value for exam in data.exams for key, value in _judge(model, exam).items()})
 
 
-def _keep(model: PreferenceModel, data: Choices) -> None:
-    """Judge a model solved in closed form, and hand it over as the run's one checkpoint."""
-    job.tell({"phase": "judging"})
-    metrics = {key: value for exam in data.exams for key, value in exam.judge(model).items()}
+def _judge(model: PreferenceModel, exam: Exam) -> dict[str, float]:
+    job.tell({"phase": f"judging on {len(exam.histories)} shoppers"})
+    return exam.judge(model)
+
+
+def _keep(model: PreferenceModel, data: Choices, metrics: dict[str, float]) -> None:
+    """Hand a model solved in closed form over as the run's one checkpoint."""
     with tempfile.TemporaryDirectory() as temporary:
         registry.save(model, data.training.product_ids, data.training.attribute_names, Path(temporary) / MODEL, data.encoder)
         job.save(metrics or {"products": float(data.training.products)}, Path(temporary))
@@ -128,24 +136,24 @@ def _content(config: RecommenderConfig, data: Choices) -> PreferenceModel:
     return Content.fit(data.training, _als(config, data).product_vectors, config.ridge)
 
 
-def _hybrid(config: RecommenderConfig, data: Choices) -> PreferenceModel:
-    """Weights from parts that have not seen the exam; where parts fitted on everything are there too, those are blended."""
+def _hybrid(config: RecommenderConfig, data: Choices) -> tuple[PreferenceModel, PreferenceModel]:
+    """(the hybrid to serve, the one to judge). Weights come from parts that have not seen the exam, and only with these is it judged, as
+    validation since the weights have seen it; where parts fitted on everything are there too, those are served."""
     job.tell({"phase": "learning the weights"})
     early = {name.removeprefix("early/"): registry.load(path).model for name, path in config.fitted_parts.items() if "early/" in name}
     late = {name: registry.load(path).model for name, path in config.fitted_parts.items() if "early/" not in name}
     exam = data.exams[0]
     blended = Hybrid.fit(early, exam.histories, exam.targets, data.training, config.seed)
     if not late:
-        return blended
+        return blended, blended
     everything = load_choices(config.model_copy(update={"hold_back_days": 0})).training
-    return blended.with_parts(late, everything.histories, everything)
+    return blended.with_parts(late, everything.histories, everything), blended
 
 
 SOLVERS: dict[str, Callable[[RecommenderConfig, Choices], PreferenceModel]] = {
     "popularity": _popularity,
     "als": _als,
     "content": _content,
-    "hybrid": _hybrid,
 }
 
 
@@ -179,7 +187,8 @@ def _with_parts(config: RecommenderConfig) -> RecommenderConfig:
 
 def _part(config: RecommenderConfig, name: str, changes: dict[str, Any], prefix: str, days: float) -> RecommenderConfig:
     common = config.model_dump(exclude={"parts", "fitted_parts", "model", "name", "out", "hold_back_days"})
-    place = config.out.with_name(f"{config.out.name}-parts") / f"{prefix}{name}"
+    storage = Path("var/runs" if "://" in config.storage else config.storage).absolute()
+    place = storage / f"{config.name}-parts" / f"{prefix}{name}"
     settings = {"model": name, "name": f"{config.name}-{prefix.replace('/', '-')}{name}", "out": place, "hold_back_days": days}
     try:
         return RecommenderConfig.model_validate({**common, **settings, **changes})
