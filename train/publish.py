@@ -45,4 +45,11 @@ def publish(checkpoint: Path, config: TrainConfig, *, kind: str, run: str, hashe
 def _described(config: TrainConfig) -> dict[str, Any]:
     """The config for a card, with paths below the working directory written relative to it."""
     here = f"{Path.cwd()}{os.sep}"
-    return {key: value.removeprefix(here) if isinstance(value, str) else value for key, value in config.model_dump(mode="json").items()}
+
+    def relative(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: relative(inner) for key, inner in value.items()}
+        return value.removeprefix(here) if isinstance(value, str) else value
+
+    described: dict[str, Any] = relative(config.model_dump(mode="json"))
+    return described
