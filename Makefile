@@ -46,6 +46,7 @@ benchmarks: setup  ## every published figure, one after another
 	$(BIN)/python -m benchmarks.graph
 	$(BIN)/python -m benchmarks.answers
 	$(BIN)/python -m pip install -q --editable '.[benchmarks]' --no-deps hnswlib implicit
+	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.recommend
 	$(BIN)/python -m benchmarks.index
 	$(BIN)/python -m benchmarks.features

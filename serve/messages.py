@@ -201,7 +201,7 @@ class Found:
 
     `new_shopper` says that the id of the request is in no table and no database. `shelves` tells vertical and kind of the products that
     the shopper reviewed; `market` holds the rows of the market table that are on about now in the locale; `index` is the version
-    that found the products."""
+    that found the products, `search_ms` the time within the stage."""
 
     shopper: Shopper
     locale: str
@@ -211,6 +211,7 @@ class Found:
     shelves: Mapping[str, Shelf] = field(default_factory=dict)
     market: tuple[MarketRow, ...] = ()
     index: str = ""
+    search_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ class Pipeline:
         with trace.timed("retrieval"):
             try:
                 found = await self._within(trace, "retrieval", self._stages.find(query))
+                trace.timings_ms["retrieval_search"] = found.search_ms  # within the stage, without the call to it
             except StageUnavailable as error:
                 raise unavailable(error.stage, error.reason) from error
         if not found.products:

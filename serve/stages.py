@@ -6,6 +6,7 @@ holds only its own in memory.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ class RetrievalStage:
         from retrieval.catalogue import Filters
         from retrieval.recommend import Ranked
 
+        began = time.perf_counter()
         recommender = self._recommender
         shopper = self._indexed(query.shopper) if query.shopper else recommender.shopper(query.shopper_id or "")
         locale = query.locale or shopper.locale or DEFAULT_LOCALE
@@ -67,7 +69,9 @@ class RetrievalStage:
         new = query.shopper_id is not None and not recommender.knows(query.shopper_id)
         products = tuple((r.product, r.score, r.reason) for r in ranked)
         market = self._market.near(day_in(datetime.now(UTC), locale), locale)
-        return Found(shopper, locale, products, recent, new, self._shelves(shopper), market, recommender.card.version)
+        shelves = self._shelves(shopper)
+        took_ms = round((time.perf_counter() - began) * 1000, 3)
+        return Found(shopper, locale, products, recent, new, shelves, market, recommender.card.version, took_ms)
 
     @property
     def _recommender(self) -> "Recommender":

@@ -24,7 +24,7 @@ async def test_an_answer_has_everything_that_was_asked_for():
     assert {choice.origin for choice in answer.choices} == {"model"}
     assert answer.versions == {"generator": "abc"}
     assert (answer.usage.drafts, answer.usage.refused, answer.usage.prompt_tokens) == (4, 0, 40)
-    assert answer.timings_ms.keys() == {"retrieval", "generation", "check", "scoring", "total"}
+    assert answer.timings_ms.keys() == {"retrieval", "retrieval_search", "generation", "check", "scoring", "total"}
     assert answer.explanation is None
     (first,) = [choice for choice in answer.choices if "8折" in choice.text]
     assert first.text == "云杉羊毛大衣，8折，到1月31日"
