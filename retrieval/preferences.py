@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from retrieval.encoder import TextEncoder, Vectors, load_encoder
 from retrieval.features import EVENT_WEIGHTS, HALF_LIFE_DAYS
 from retrieval.index import VectorIndex
 from retrieval.interactions import context_of, event_weights
-from retrieval.recommenders import registry
 from retrieval.recommenders.contract import History
-from retrieval.recommenders.registry import Fitted
+
+if TYPE_CHECKING:
+    from retrieval.recommenders.registry import Fitted
 
 DIRECTORY = "recommender"
 _DAY_S = 86_400.0
@@ -30,13 +32,15 @@ def place(catalogue: Catalogue, recommender: Path, out: Path) -> None:
     """Copy a verified recommender into an index directory beside `preferences.faiss`, one vector a product in catalogue order: its own,
     or what attributes and text say of a product that the recommender never saw. Raises ArtifactError for a directory that must not be
     loaded."""
+    from retrieval.recommenders import registry  # loads torch, which an index without a recommender does not need
+
     verify(recommender, registry.KIND)
     shutil.copytree(recommender, out / DIRECTORY)
     fitted = registry.load_verified(out / DIRECTORY)
     VectorIndex.build(product_vectors(catalogue, fitted, load_encoder(out / DIRECTORY / "encoder"))).save(out / "preferences.faiss")
 
 
-def product_vectors(catalogue: Catalogue, fitted: Fitted, encoder: TextEncoder) -> Vectors:
+def product_vectors(catalogue: Catalogue, fitted: "Fitted", encoder: TextEncoder) -> Vectors:
     """(n, d) in catalogue order."""
     row_of = {product_id: row for row, product_id in enumerate(fitted.product_ids)}
     rows = np.array([row_of.get(product_id, -1) for product_id in catalogue.product_ids])
@@ -63,6 +67,8 @@ class Preferences:
     """Opened from an index directory. Safe to use from several threads."""
 
     def __init__(self, index: Path) -> None:
+        from retrieval.recommenders import registry
+
         fitted = registry.load_verified(index / DIRECTORY)
         self._model = fitted.model
         self._row_of = {product_id: row for row, product_id in enumerate(fitted.product_ids)}
