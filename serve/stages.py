@@ -53,7 +53,7 @@ class RetrievalStage:
 
         began = time.perf_counter()
         recommender = self._recommender
-        shopper = self._indexed(query.shopper) if query.shopper else recommender.shopper(query.shopper_id or "")
+        shopper = self._indexed(query.shopper, recommender) if query.shopper else recommender.shopper(query.shopper_id or "")
         locale = query.locale or shopper.locale or DEFAULT_LOCALE
         if query.product_id is not None:
             if query.product_id not in recommender.catalogue:
@@ -69,7 +69,7 @@ class RetrievalStage:
         new = query.shopper_id is not None and not recommender.knows(query.shopper_id)
         products = tuple((r.product, r.score, r.reason) for r in ranked)
         market = self._market.near(day_in(datetime.now(UTC), locale), locale)
-        shelves = self._shelves(shopper)
+        shelves = self._shelves(shopper, recommender)
         took_ms = round((time.perf_counter() - began) * 1000, 3)
         return Found(shopper, locale, products, recent, new, shelves, market, recommender.card.version, took_ms)
 
@@ -81,17 +81,18 @@ class RetrievalStage:
         """Those of the ids that are in the catalogue."""
         return {product_id for product_id in product_ids if product_id in self._recommender.catalogue}
 
-    def _shelves(self, shopper: Shopper) -> dict[str, Shelf]:
+    def _shelves(self, shopper: Shopper, recommender: "Recommender") -> dict[str, Shelf]:
         """Where the products stand that the shopper reviewed."""
         reviewed = {event.product_id for event in shopper.events if event.kind == "review" and event.product_id is not None}
-        products = (self._recommender.catalogue.product(product_id, DEFAULT_LOCALE) for product_id in self.known(sorted(reviewed)))
+        known = (product_id for product_id in sorted(reviewed) if product_id in recommender.catalogue)
+        products = (recommender.catalogue.product(product_id, DEFAULT_LOCALE) for product_id in known)
         return {product.product_id: (product.vertical, product.kind) for product in products}
 
-    def _indexed(self, shopper: Shopper) -> Shopper:
+    def _indexed(self, shopper: Shopper, recommender: "Recommender") -> Shopper:
         """A shopper of the database with what the index knows from before their last events. What they sent back since is not theirs."""
         if not shopper.personalise or shopper.shopper_id is None:
             return shopper
-        before = self._recommender.shopper(shopper.shopper_id)
+        before = recommender.shopper(shopper.shopper_id)
         returned = {event.product_id for event in shopper.events if event.kind == "cancellation"} - shopper.bought
         recent = before.recent if before.recent not in returned else None
         return replace(

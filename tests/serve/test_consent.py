@@ -72,7 +72,7 @@ async def test_the_database_is_asked_once_with_the_requests_own_moment():
     stages = FakeStages(COAT, GOOD)
     answer = await answer_of(stages, shopper_id="ann-77")
     assert stages.calls["state"] == [("ann-77", NOW)]
-    assert answer.timings_ms.keys() == {"shopper", "retrieval", "generation", "check", "scoring", "total"}
+    assert answer.timings_ms.keys() == {"shopper", "retrieval", "retrieval_search", "generation", "check", "scoring", "total"}
 
 
 async def test_a_shopper_whom_the_database_does_not_know_is_looked_up_in_the_shops_table():
