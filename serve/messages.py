@@ -234,6 +234,12 @@ class Drafts:
     output_tokens: int = 0
     cached: bool = False
 
+    def and_then(self, more: "Drafts") -> "Drafts":
+        """These and more of them: what both cost, cached only where all were."""
+        cached = more.cached and (self.cached or not self.texts)
+        tokens = (self.prompt_tokens + more.prompt_tokens, self.output_tokens + more.output_tokens)
+        return Drafts(self.texts + more.texts, *tokens, cached)
+
 
 @dataclass(frozen=True, slots=True)
 class PersuasionScore:

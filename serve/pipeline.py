@@ -137,19 +137,31 @@ class Pipeline:
         query = DraftQuery(
             render(brief, self._prompt_style), grammar(writable(brief, self._prompt_style)), n, _token_budget(brief), request.seed
         )
-        with trace.timed("generation"):
-            drafted = await self._or_degrade(trace, "generator", self._stages.draft(query), reserve_s=SCORING_RESERVE_S)
-        trace.drafts = drafted or Drafts(())
+        seed = request.seed if request.seed is not None else int(event_id[:8], 16) % 2**31
+        candidates = await self._drafted(query, (seed + 1) % 2**31, brief, facts, request, trace)
         with trace.timed("check"):
-            candidates = self._checked(trace.drafts.texts, brief, facts, request, trace)
-            if drafted is not None and not candidates:
-                trace.degraded.append("generator: no draft passed the check")
             if len(candidates) < request.n:
-                seed = request.seed if request.seed is not None else int(event_id[:8], 16)
                 candidates += self._templated(candidates, brief, facts, request, seed, trace)
         if not candidates:
             raise _no_copy(request, brief, trace)
         return candidates
+
+    async def _drafted(
+        self, query: DraftQuery, other_seed: int, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace
+    ) -> list[Candidate]:
+        """Drafts that pass the check. Where none does, others are asked for once, with a seed, so that no cached drafts serve."""
+        for attempt in (query, replace(query, seed=other_seed)):
+            with trace.timed("generation"):
+                drafted = await self._or_degrade(trace, "generator", self._stages.draft(attempt), reserve_s=SCORING_RESERVE_S)
+            if drafted is None:
+                return []
+            trace.drafts = trace.drafts.and_then(drafted)
+            with trace.timed("check"):
+                candidates = self._checked(drafted.texts, brief, facts, request, trace)
+            if candidates:
+                return candidates
+        trace.degraded.append("generator: no draft passed the check")
+        return []
 
     def _checked(
         self, drafts: Sequence[str], brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace

@@ -50,11 +50,10 @@ def catalogue(sample_shop: Path) -> Catalogue:
 def test_six_scenes_are_answered_in_their_language_with_every_stage(graph: Server, sample_shop: Path) -> None:
     answers = [ask(graph.url, scene.body) for scene in scenes(sample_shop / "shop")]
     assert [answer["locale"].split("-")[0] for answer in answers] == ["zh", "en", "zh", "en", "en", "zh"]
-    refused_all = ["generator: no draft passed the check"]  # no seed is set: now and then a small model's drafts for one scene all fail
-    assert all(answer["degraded"] in ([], refused_all) for answer in answers), "no stage is missing"
-    assert sum(answer["choices"][0]["origin"] == "model" for answer in answers) >= 5
     for answer in answers:
+        assert answer["degraded"] == []
         best = answer["choices"][0]
+        assert best["origin"] == "model"
         assert best["image"].startswith("media/")
         assert all(best["scores"][name] is not None for name in ("utility", "persuasion", "sentiment", "image_fit"))
     personalised = [answer["personalised"] for answer in answers]

@@ -7,16 +7,40 @@ import pytest
 from copywriting.shopper import anonymous
 from feedback.records import Profile
 from serve.errors import Problem
-from serve.messages import ImageMatch
+from serve.messages import DraftQuery, Drafts, ImageMatch
 from tests.fakes import NOW, FakeStages
 from tests.serve.pipelinekit import COAT, GOOD, answer_of
 
 
 async def test_when_no_draft_is_safe_templates_take_their_place():
-    answer = await answer_of(FakeStages(COAT, ["{name}只要99元", "{name}打三折"]))
+    stages = FakeStages(COAT, ["{name}只要99元", "{name}打三折"])
+    answer = await answer_of(stages)
     assert {choice.origin for choice in answer.choices} == {"template"}
     assert answer.degraded == ["generator: no draft passed the check"]
-    assert answer.usage.refused == 2
+    assert len(stages.calls["generator"]) == 2, "asked for once more, not without end"
+    assert (answer.usage.drafts, answer.usage.refused) == (4, 4)
+
+
+class SecondThoughts(FakeStages):
+    """A generator whose first drafts are all unsafe."""
+
+    async def draft(self, query: DraftQuery) -> Drafts:
+        good = await super().draft(query)
+        return good if len(self.calls["generator"]) > 1 else Drafts(("{name}打三折",), prompt_tokens=5, output_tokens=7, cached=True)
+
+
+@pytest.mark.parametrize("seed", [None, 2**31 - 1])
+async def test_when_no_draft_is_safe_others_are_asked_for_before_templates(seed):
+    stages = SecondThoughts(COAT, GOOD)
+    answer = await answer_of(stages, seed=seed)
+    assert answer.degraded == []
+    assert {choice.origin for choice in answer.choices} == {"model"}
+    first, second = stages.calls["generator"]
+    assert first.seed == seed
+    assert second.seed not in (None, seed), "a seed of its own: drafts in the cache would be the same ones again"
+    assert 0 <= second.seed < 2**31
+    assert (answer.usage.refused, answer.usage.drafts, answer.usage.prompt_tokens) == (1, 1 + len(GOOD), 45)
+    assert not answer.usage.cached
 
 
 @pytest.mark.parametrize("failures", [{"generator": "too busy"}])
