@@ -28,7 +28,7 @@ from retrieval.interactions import Interactions
 from retrieval.ranking_metrics import set_metrics
 from retrieval.recommenders import registry
 from retrieval.recommenders.als import Als, AlsSettings, matrix
-from retrieval.recommenders.contract import History, PreferenceModel, Vectors
+from retrieval.recommenders.contract import History, PreferenceModel, Scoring, Vectors
 from retrieval.recommenders.popularity import Popularity
 from train import choices
 from train.recommender import RecommenderConfig, train
@@ -43,10 +43,8 @@ FACTORS = 64
 _COLD_SHARE = 0.15
 
 
-class ItemKnn(PreferenceModel):
+class ItemKnn:
     """The alternative that everybody has: cosine of co-occurrence, 200 neighbours a product (Sarwar et al. 2001)."""
-
-    name = "item_knn"
 
     def __init__(self, interactions: Interactions, neighbours: int = 200) -> None:
         seen = matrix(interactions.histories, interactions.products, weighted=False)
@@ -54,25 +52,11 @@ class ItemKnn(PreferenceModel):
         similarity = (seen.T @ seen).toarray() / np.sqrt(np.outer(counts, counts) + 1e-9)
         np.fill_diagonal(similarity, 0)
         least = np.sort(similarity, axis=1)[:, -min(neighbours, len(similarity))][:, None]
-        self.product_vectors = np.where(similarity >= least, similarity, 0).T.astype(np.float32)
-
-    def shopper_vectors(self, histories: Sequence[History]) -> Vectors:
-        """Marks of what was touched."""
-        marks: Vectors = matrix(histories, len(self.product_vectors), weighted=False).toarray()
-        return marks
-
-    def save(self, directory: Path) -> None:
-        """Not kept."""
-        raise NotImplementedError
-
-    @classmethod
-    def load(cls, directory: Path) -> "ItemKnn":
-        """Not kept."""
-        raise NotImplementedError
+        self._similarity = np.where(similarity >= least, similarity, 0).astype(np.float32)
 
     def scores(self, histories: Sequence[History]) -> Vectors:
         """Sum of the similarities to what was touched."""
-        summed: Vectors = self.shopper_vectors(histories) @ self.product_vectors.T
+        summed: Vectors = matrix(histories, len(self._similarity), weighted=False).toarray() @ self._similarity
         return summed
 
 
@@ -120,14 +104,14 @@ def published_file(data: Path | None, attributes: Path | None, work: Path) -> Fi
     return found | {f"{name}_seconds": round(time.perf_counter() - began)}
 
 
-def judged(name: str, make: Callable[[], PreferenceModel], exam: choices.Exam) -> tuple[Figures, PreferenceModel]:
+def judged(name: str, make: Callable[[], Scoring], exam: choices.Exam) -> Figures:
     """Quality and seconds of one recommender."""
     began = time.perf_counter()
     model = make()
     seconds = time.perf_counter() - began
     found: Figures = {f"{name}_{key.removeprefix('test_')}": round(value, 4) for key, value in exam.judge(model).items()}
     Console(stderr=True).print(f"{name}: {found} in {seconds:.1f} s")
-    return found | {f"{name}_seconds": round(seconds, 2)}, model
+    return found | {f"{name}_seconds": round(seconds, 2)}
 
 
 def hybrid_and_parts(prefix: str, shop: Path, work: Path, changes: dict[str, str]) -> Figures:
@@ -152,8 +136,7 @@ def hybrid_and_parts(prefix: str, shop: Path, work: Path, changes: dict[str, str
             f"{prefix}_{name}_{key.removeprefix('test_')}": round(v, 4) for key, v in card.metrics.items() if key.startswith("test_")
         }
     blended = early.with_parts(late, exam.training.histories, exam.training)  # type: ignore[attr-defined]
-    found, _ = judged(f"{prefix}_hybrid", lambda: blended, exam.exams[0])
-    figures |= found | {f"{prefix}_hybrid_seconds": round(time.perf_counter() - began)}
+    figures |= judged(f"{prefix}_hybrid", lambda: blended, exam.exams[0]) | {f"{prefix}_hybrid_seconds": round(time.perf_counter() - began)}
     best = max(float(figures[f"{prefix}_{name}_ndcg_10"]) for name in config.parts)
     return figures | {f"{prefix}_hybrid_vs_best_part": round(float(figures[f"{prefix}_hybrid_ndcg_10"]) / best, 3)}
 
@@ -168,14 +151,14 @@ def retail(work: Path) -> Figures:
     data = choices.of_shop(work / "retail", hold_back_days=HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
     settings = AlsSettings(dim=FACTORS, iterations=ITERATIONS, unobserved=1.0, regularisation=0.003)
     figures: Figures = {"retail_judged_shoppers": sum(map(bool, data.exams[0].targets))}
-    alternatives: dict[str, Callable[[], PreferenceModel]] = {
+    alternatives: dict[str, Callable[[], Scoring]] = {
         "retail_alone_popularity": lambda: Popularity.fit(data.training),
         "retail_item_knn": lambda: ItemKnn(data.training),
         "retail_library_als": lambda: LibraryAls(data.training, settings),
         "retail_our_als": lambda: Als.fit(data.training, settings, SEED),
     }
     for name, make in alternatives.items():
-        figures |= judged(name, make, data.exams[0])[0]
+        figures |= judged(name, make, data.exams[0])
     figures["retail_our_als_seconds_vs_library"] = round(
         float(figures["retail_our_als_seconds"]) / float(figures["retail_library_als_seconds"]), 2
     )

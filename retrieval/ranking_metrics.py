@@ -8,14 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.recommenders.contract import History, PreferenceModel
+from retrieval.recommenders.contract import History, Scoring
 
 _BLOCK = 512
 
 
-def ranks_of_targets(
-    model: PreferenceModel, histories: Sequence[History], targets: Sequence[int], *, mask_seen: bool = True
-) -> NDArray[np.int64]:
+def ranks_of_targets(model: Scoring, histories: Sequence[History], targets: Sequence[int], *, mask_seen: bool = True) -> NDArray[np.int64]:
     """(m,) place of each shopper's one target among all products, 0 the best. Equal scores count against the target."""
     places = []
     for start in range(0, len(histories), _BLOCK):
@@ -39,7 +37,7 @@ def hit_metrics(ranks: NDArray[np.int64], ks: Sequence[int] = (5, 10, 20)) -> di
     }
 
 
-def set_metrics(model: PreferenceModel, histories: Sequence[History], targets: Sequence[set[int]], k: int = 20) -> dict[str, float]:
+def set_metrics(model: Scoring, histories: Sequence[History], targets: Sequence[set[int]], k: int = 20) -> dict[str, float]:
     """Recall@k (as LightGCN's protocol has it: hits ÷ number of targets), NDCG@k and HR@k of several targets each; shoppers without
     targets are left out."""
     chosen = [i for i, wanted in enumerate(targets) if wanted]
@@ -55,7 +53,7 @@ def set_metrics(model: PreferenceModel, histories: Sequence[History], targets: S
     return {f"recall_{k}": float(np.mean(recalls)), f"ndcg_{k}": float(np.mean(ndcgs)), f"hr_{k}": float(np.mean(hits))}
 
 
-def top_rows(model: PreferenceModel, histories: Sequence[History], k: int) -> NDArray[np.int64]:
+def top_rows(model: Scoring, histories: Sequence[History], k: int) -> NDArray[np.int64]:
     """(m, k) best rows that a shopper has not seen."""
     scores = _masked(model, histories)
     k = min(k, scores.shape[1])
@@ -65,7 +63,7 @@ def top_rows(model: PreferenceModel, histories: Sequence[History], k: int) -> ND
     return top
 
 
-def _masked(model: PreferenceModel, histories: Sequence[History]) -> NDArray[np.float32]:
+def _masked(model: Scoring, histories: Sequence[History]) -> NDArray[np.float32]:
     scores = model.scores(histories)
     for row, history in enumerate(histories):
         scores[row, history.rows] = -np.inf

@@ -16,9 +16,9 @@ from retrieval.catalogue import Catalogue
 from retrieval.encoder import LsaEncoder, TextEncoder
 from retrieval.interactions import Interactions, from_shop, leave_one_out, read_sequences, same_products, split_in_time
 from retrieval.ranking_metrics import hit_metrics, ranks_of_targets, set_metrics
-from retrieval.recommenders.contract import History, PreferenceModel
+from retrieval.recommenders.contract import History, Scoring
 
-_TEXT_DIM = 128
+_TEXT_DIM = 64  # the encoder goes with the model, in a file that a repository can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Exam:
     targets: Sequence[set[int]]
     single: bool
 
-    def judge(self, model: PreferenceModel) -> dict[str, float]:
+    def judge(self, model: Scoring) -> dict[str, float]:
         """HR, NDCG and recall, every product ranked, seen ones left out. Names begin with the exam's."""
         if self.single:
             found = hit_metrics(ranks_of_targets(model, self.histories, [next(iter(wanted)) for wanted in self.targets]))

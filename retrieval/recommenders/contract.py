@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,14 @@ class History:
 
 NOBODY = History(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
 """Of whom nothing is known."""
+
+
+class Scoring(Protocol):
+    """Whatever ranks all products for shoppers. More is not needed to be judged."""
+
+    def scores(self, histories: Sequence[History]) -> Vectors:
+        """(m,) histories → (m, n) preference of every product."""
+        ...
 
 
 class ContentRequired(ValueError):

@@ -6,26 +6,17 @@ import numpy as np
 import pytest
 
 from retrieval.ranking_metrics import hit_metrics, ranks_of_targets, set_metrics, top_rows
-from retrieval.recommenders.contract import History, PreferenceModel
+from retrieval.recommenders.contract import History
 
 
-class Fixed(PreferenceModel):
+class Fixed:
     """Scores products by number, the last best, for everybody."""
 
-    name = "fixed"
-
     def __init__(self, products: int) -> None:
-        self.product_vectors = np.arange(products, dtype=np.float32)[:, None]
+        self.everybody = np.arange(products, dtype=np.float32)
 
-    def shopper_vectors(self, histories):
-        return np.ones((len(histories), 1), np.float32)
-
-    def save(self, directory):
-        raise NotImplementedError
-
-    @classmethod
-    def load(cls, directory):
-        raise NotImplementedError
+    def scores(self, histories):
+        return np.tile(self.everybody, (len(histories), 1))
 
 
 def history(*rows: int) -> History:
@@ -43,7 +34,7 @@ def test_a_target_that_was_seen_already_is_never_found():
 
 def test_equal_scores_count_against_the_target():
     model = Fixed(4)
-    model.product_vectors = np.zeros((4, 1), np.float32)
+    model.everybody = np.zeros(4, np.float32)
     assert ranks_of_targets(model, [history()], [0]).tolist() == [3]
 
 
