@@ -32,6 +32,17 @@ class Shopper:
     events: tuple[Event, ...] = ()
 
 
+def book(kept: dict[str, int], kind: str, product_id: str, units: int) -> None:
+    """Enter a purchase or a cancellation into the units of each product that a shopper bought and kept; the last key is the latest
+    purchase. What was cancelled is not theirs; part of it sent back does not make it the latest."""
+    if kind == "purchase":
+        kept[product_id] = kept.pop(product_id, 0) + units
+    elif kept.get(product_id, 0) > units:
+        kept[product_id] -= units
+    else:
+        kept.pop(product_id, None)
+
+
 def anonymous(locale: str | None = None) -> Shopper:
     """A shopper of whom nothing may be used: unknown, or without consent."""
     return Shopper(None, locale)

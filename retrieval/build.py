@@ -53,7 +53,8 @@ def build_index(
     behaviour = behaviour_features(
         catalogue, vectors, _optional(shop, "events"), _optional(shop, "shoppers"), text_encoder, now or datetime.now(UTC)
     )
-    VectorIndex.build(vectors).save(partial / "products.faiss")
+    products = VectorIndex.build(vectors)
+    products.save(partial / "products.faiss")
     VectorIndex.build(behaviour.vectors).save(partial / "shoppers.faiss")
     rows = pa.table({"product_id": catalogue.product_ids, "popularity": behaviour.popularity})
     pq.write_table(rows, partial / "rows.parquet")
@@ -71,7 +72,7 @@ def build_index(
         config={
             "encoder": encoder,
             "dim": text_encoder.dim,
-            "index": "Flat",
+            "index": products.kind,
             **({"recommender": read_card(recommender).version} if recommender else {}),
         },
         data_hash=sha256_of(tables.path_of(shop, "products")),

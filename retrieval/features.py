@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from copywriting.shopper import book
 from retrieval.catalogue import Catalogue
 from retrieval.encoder import TextEncoder, Vectors
 
@@ -139,13 +140,7 @@ def _bought(events: pa.Table, shoppers: int) -> list[dict[str, int]]:
     kept: list[dict[str, int]] = [{} for _ in range(shoppers)]
     trades = events.filter(pc.is_in(events["kind"], pa.array(["purchase", "cancellation"]))).sort_by("at")
     for trade in trades.select(["row", "product_id", "kind", "quantity"]).to_pylist():
-        mine, product_id, units = kept[trade["row"]], trade["product_id"], trade["quantity"] or 1
-        if trade["kind"] == "purchase":
-            mine[product_id] = mine.pop(product_id, 0) + units
-        elif mine.get(product_id, 0) > units:
-            mine[product_id] -= units
-        else:
-            mine.pop(product_id, None)
+        book(kept[trade["row"]], trade["kind"], trade["product_id"], trade["quantity"] or 1)
     return kept
 
 

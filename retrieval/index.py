@@ -83,6 +83,11 @@ class VectorIndex:
         found: Vectors = self._engine.vectors(np.array([row]))[0]
         return found
 
+    def vectors(self, rows: Rows) -> Vectors:
+        """(k, d) the vectors of several rows, at once."""
+        found: Vectors = self._engine.vectors(np.asarray(rows, np.int64))
+        return found
+
     def search(self, vector: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Rows, Vectors]:
         """The up to k best rows for a (d,) vector and their inner products, best first. Rows outside `allowed` (n,) and rows removed
         never come back. Raises VectorError for another dimension or length."""

@@ -95,10 +95,9 @@ def taste(
 ) -> Vectors:
     """(d,) unit vector, or zeros: what sets the products and search terms of these events apart from the mean product, halved every 30
     days. The same that `features.behaviour_features` makes of a whole log."""
-    total = np.zeros(products.dim)
     history = history_of(events, row_of, (), now)
-    for row, weight, days in zip(history.rows, history.weights, history.days, strict=True):
-        total += weight * 0.5 ** (days / HALF_LIFE_DAYS) * (products.vector(int(row)) - mean)
+    decayed = history.weights * 0.5 ** (history.days / HALF_LIFE_DAYS)
+    total = decayed @ (products.vectors(history.rows) - mean) if len(history) else np.zeros(products.dim)
     searches = [event for event in events if event.kind == "search" and event.text]
     for event, vector in zip(searches, encoder.encode([event.text or "" for event in searches]), strict=True):
         days = max((now - event.at).total_seconds(), 0) / _DAY_S

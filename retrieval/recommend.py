@@ -54,7 +54,7 @@ class Recommender:
         self._shoppers = tables.read(shop, "shoppers") if tables.path_of(shop, "shoppers").is_file() else tables.SHOPPERS.empty_table()
         self._shopper_row = _positions(self._shoppers["shopper_id"])
         self._row_of = {product_id: row for row, product_id in enumerate(self.catalogue.product_ids)}
-        self._mean_product: Vectors = np.mean([self._products.vector(row) for row in range(min(len(self._products), _MEAN_OF))], axis=0)
+        self._mean_product: Vectors = self._products.vectors(np.arange(min(len(self._products), _MEAN_OF))).mean(axis=0)
         self._preferences = Preferences(index) if (index / DIRECTORY).is_dir() else None
 
     def refresh(self) -> None:

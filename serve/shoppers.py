@@ -4,7 +4,7 @@ does not hold, nothing else is read."""
 from collections.abc import Iterable
 from datetime import datetime
 
-from copywriting.shopper import Event, Shopper, anonymous
+from copywriting.shopper import Event, Shopper, anonymous, book
 from feedback.records import Profile
 from serve.messages import InlineShopper
 
@@ -30,12 +30,8 @@ def remembered(profile: Profile, now: datetime) -> Shopper:
 
 def kept_of(events: Iterable[Event]) -> list[str]:
     """Products that were bought and not sent back, the latest purchase last. `events` are oldest first."""
-    units: dict[str, int] = {}
+    kept: dict[str, int] = {}
     for event in events:
-        if event.product_id is None or event.kind not in ("purchase", "cancellation"):
-            continue
-        before, moved = units.pop(event.product_id, 0), event.quantity or 1
-        left = before + moved if event.kind == "purchase" else before - moved
-        if left > 0:
-            units[event.product_id] = left
-    return list(units)
+        if event.product_id is not None and event.kind in ("purchase", "cancellation"):
+            book(kept, event.kind, event.product_id, event.quantity or 1)
+    return list(kept)

@@ -62,7 +62,7 @@ def test_a_shop_without_shoppers_or_events_gives_an_index_of_products(tmp_path, 
 def test_a_pretrained_encoder_may_take_the_place_of_lsa(tmp_path):
     shop, bert = make_shop(tmp_path / "shop", shelf()[:4]), make_bert(tmp_path / "bert")
     card = build_index(shop, tmp_path / "index", encoder=str(bert), now=NOW, quiet=True)
-    assert card.config == {"encoder": str(bert), "dim": 16, "index": "Flat"}
+    assert card.config == {"encoder": str(bert), "dim": 16, "index": "flat"}
 
 
 def test_the_command_line_tells_what_is_wrong_instead_of_a_traceback(tmp_path, monkeypatch):

@@ -54,3 +54,8 @@ def test_a_described_shopper_needs_consent_too():
 )
 def test_what_was_sent_back_is_not_theirs_and_the_latest_purchase_is_last(trades, kept):
     assert kept_of(trades) == kept
+
+
+def test_part_of_an_old_purchase_sent_back_does_not_make_it_the_latest():
+    trades = [trade("purchase", "beans", 3), trade("purchase", "longjing"), trade("cancellation", "beans", 1)]
+    assert kept_of(trades) == ["beans", "longjing"]
