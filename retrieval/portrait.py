@@ -25,15 +25,15 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from retrieval import tables
-from retrieval.associations import associations
-from retrieval.backdrop import UTC_ZONE, Setting, backdrop
-from retrieval.behaviour_report import BehaviourReport, marks, show
-from retrieval.bots import limit
-from retrieval.bucket_work import BASKETS, Verdict, describe_bucket, first_anchor, settle_bucket
-from retrieval.buckets import ENGINES, ROWS_PER_BUCKET, Engine, Stats, bucket_count, engine_of
-from retrieval.currencies import Rates, RatesError, load_rates
-from retrieval.product_features import Totals
-from retrieval.segments import find_segments
+from retrieval.behaviour.associations import associations
+from retrieval.behaviour.backdrop import UTC_ZONE, Setting, backdrop
+from retrieval.behaviour.bots import limit
+from retrieval.behaviour.bucket_work import BASKETS, Verdict, describe_bucket, first_anchor, settle_bucket
+from retrieval.behaviour.buckets import ENGINES, ROWS_PER_BUCKET, Engine, Stats, bucket_count, engine_of
+from retrieval.behaviour.currencies import Rates, RatesError, load_rates
+from retrieval.behaviour.product_features import Totals
+from retrieval.behaviour.report import BehaviourReport, marks, show
+from retrieval.behaviour.segments import find_segments
 
 BY_BUCKET = ("clean_events", "sessions", "shopper_features")
 """Tables whose parts are simply put one after the other."""

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.features import made_up
 from retrieval import tables
-from tests.retrieval.behaviourkit import portrait
+from tests.retrieval.behaviour.behaviourkit import portrait
 
 
 def test_the_made_up_shop_is_the_same_each_time_and_its_taps_are_found(tmp_path):

@@ -11,13 +11,13 @@ import pytest
 
 from demo.shop import build
 from retrieval import tables
-from retrieval.backdrop import Setting, zone_of
-from retrieval.buckets import LocalEngine, Spill, engine_of, with_bucket
+from retrieval.behaviour.backdrop import Setting, zone_of
+from retrieval.behaviour.buckets import LocalEngine, Spill, engine_of, with_bucket
 from retrieval.portrait import Portrait, main
 from retrieval.tables import DERIVED
 from tests.fakes import NOW, make_shopper
 from tests.retrieval import behaviourkit
-from tests.retrieval.behaviourkit import START, bought, event, made, noted, portrait, rows, write_shop
+from tests.retrieval.behaviour.behaviourkit import START, bought, event, made, noted, portrait, rows, write_shop
 
 MINUTE, DAY = 60, 86_400
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from retrieval.behaviour import MONEY_KINDS
+from retrieval.behaviour.cleaning import MONEY_KINDS
 from retrieval.cleaning import codes
 from retrieval.expressions import column
 from retrieval.rules import mask

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retrieval import tables
-from retrieval.backdrop import Setting
+from retrieval.behaviour.backdrop import Setting
 from retrieval.expressions import column
 
 ROWS_PER_BUCKET = 100_000

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from retrieval.backdrop import UTC_ZONE, Backdrop
+from retrieval.behaviour.backdrop import UTC_ZONE, Backdrop
+from retrieval.behaviour.currencies import MainCurrency
+from retrieval.behaviour.sessions import Numbers
+from retrieval.behaviour.trail import KIND, Flags, Trail
 from retrieval.cleaning import codes
-from retrieval.currencies import MainCurrency
 from retrieval.expressions import column
 from retrieval.features import EVENT_WEIGHTS
-from retrieval.sessions import Numbers
 from retrieval.tables import SHOPPER_FEATURES
-from retrieval.trail import KIND, Flags, Trail
 
 DAY_US = 86_400_000_000
 BANDS = ("budget", "mid", "premium")

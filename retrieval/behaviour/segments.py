@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from retrieval import tables
-from retrieval.segment_names import Name, names
-from retrieval.segment_vectors import Encoding, Features, fit
+from retrieval.behaviour.segment_names import Name, names
+from retrieval.behaviour.segment_vectors import Encoding, Features, fit
 from retrieval.tables import SEGMENTS, SHOPPER_SEGMENTS
 
 Points = NDArray[np.float32]

@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from retrieval.associations import PairCounts, Together, as_matrix, associations, min_count, pair_rules, set_rules
-from retrieval.behaviour import sorted_rows
-from retrieval.bucket_work import BASKET_ROWS, baskets
-from retrieval.trail import Trail
-from tests.retrieval.behaviourkit import PRODUCTS, bought, event, made, portrait, rows, write_shop
+from retrieval.behaviour.associations import PairCounts, Together, as_matrix, associations, min_count, pair_rules, set_rules
+from retrieval.behaviour.bucket_work import BASKET_ROWS, baskets
+from retrieval.behaviour.cleaning import sorted_rows
+from retrieval.behaviour.trail import Trail
+from tests.retrieval.behaviour.behaviourkit import PRODUCTS, bought, event, made, portrait, rows, write_shop
 
 NAMES = pa.array(["bread", "butter", "jam", "soap"])
 

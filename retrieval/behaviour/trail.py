@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from retrieval.behaviour.sessions import Numbers, number_sessions
 from retrieval.cancellations import match
 from retrieval.expressions import FILE, ROW, column
 from retrieval.rules import mask
-from retrieval.sessions import Numbers, number_sessions
 from retrieval.tables import EVENT_KINDS
 
 OTHER_KIND = -1

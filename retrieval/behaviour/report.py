@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from retrieval.behaviour import NOTES
+from retrieval.behaviour.cleaning import NOTES
 from retrieval.cleaning import REFUSED
 
 EXAMPLES = 3

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retrieval import tables
-from retrieval.behaviour import Known, Sifted, clean
-from retrieval.currencies import Rates
+from retrieval.behaviour.cleaning import Known, Sifted, clean
+from retrieval.behaviour.currencies import Rates
 from retrieval.portrait import Portrait
 from tests.fakes import NOW, make_event, make_shopper, product_rows, shelf
 

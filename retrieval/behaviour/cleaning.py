@@ -1,6 +1,6 @@
 """Rules that refuse or change the rows of the events table, before anything is learned from them.
 
-Every rule is a pure function on the rows of some shoppers (whole shoppers: `retrieval.buckets` sees to that), so one process or many
+Every rule is a pure function on the rows of some shoppers (whole shoppers: `buckets` sees to that), so one process or many
 give the same. Each row refused, changed or worth a look leaves a note that names it by event_id; rows in = rows kept + rows refused.
 Who is a bot is told in `bots`, whose money is in which currency in `currencies`. Event ids that two shoppers share are not looked for:
 the shoppers may lie in different buckets.

@@ -18,9 +18,9 @@ from babel.core import get_global
 from numpy.typing import NDArray
 
 from retrieval import tables
-from retrieval.behaviour import Known
+from retrieval.behaviour.cleaning import Known
+from retrieval.behaviour.currencies import Rates
 from retrieval.cleaning import codes
-from retrieval.currencies import Rates
 from retrieval.expressions import column
 from retrieval.features import consenting
 

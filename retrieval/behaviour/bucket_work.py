@@ -11,20 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from retrieval.backdrop import Setting, backdrop
-from retrieval.behaviour import MONEY_KINDS, NOTES, clean, note, refuse
-from retrieval.behaviour_report import marks
-from retrieval.bots import Limit, Peaks, peaks, suspects
-from retrieval.buckets import Stats
+from retrieval.behaviour.backdrop import Setting, backdrop
+from retrieval.behaviour.bots import Limit, Peaks, peaks, suspects
+from retrieval.behaviour.buckets import Stats
+from retrieval.behaviour.cleaning import MONEY_KINDS, NOTES, clean, note, refuse
+from retrieval.behaviour.currencies import MainCurrency, main_currencies
+from retrieval.behaviour.product_features import partial_sums
+from retrieval.behaviour.report import marks
+from retrieval.behaviour.sessions import session_table
+from retrieval.behaviour.shopper_features import shopper_features
+from retrieval.behaviour.trail import Trail, subset
 from retrieval.cleaning import KEPT
-from retrieval.currencies import MainCurrency, main_currencies
 from retrieval.expressions import ROW, column
-from retrieval.product_features import partial_sums
 from retrieval.rules import mask
-from retrieval.sessions import session_table
-from retrieval.shopper_features import shopper_features
 from retrieval.tables import EVENTS
-from retrieval.trail import Trail, subset
 
 BASKETS = {"session": "bought in one visit", "day": "bought on one day (UTC)", "shopper": "bought by one shopper at any time"}
 """What counts as one basket."""

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from retrieval.behaviour.sessions import Numbers
+from retrieval.behaviour.trail import Flags, Trail
 from retrieval.expressions import column
 from retrieval.features import HALF_LIFE_DAYS
-from retrieval.sessions import Numbers
 from retrieval.tables import PRODUCT_FEATURES
-from retrieval.trail import Flags, Trail
 
 DAY_US = 86_400_000_000
 TREND_DAYS = 14

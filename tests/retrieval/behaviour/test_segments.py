@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from copywriting.taxonomy import GENERAL, VERTICALS
-from retrieval.segment_names import KINDS_ZH, names
-from retrieval.segments import SegmentModel, find_segments
+from retrieval.behaviour.segment_names import KINDS_ZH, names
+from retrieval.behaviour.segments import SegmentModel, find_segments
 from retrieval.tables import SHOPPER_FEATURES, TableError
 
 KIND_OF = ("tea", "shoes", "novels", "yoga", "luggage")

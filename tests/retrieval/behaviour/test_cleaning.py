@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from retrieval.behaviour import Known, clean, sorted_rows
-from retrieval.bots import FLOORS, limit, peaks, suspects
-from retrieval.currencies import RatesError, load_rates, main_currencies
-from retrieval.trail import Trail
+from retrieval.behaviour.bots import FLOORS, limit, peaks, suspects
+from retrieval.behaviour.cleaning import Known, clean, sorted_rows
+from retrieval.behaviour.currencies import RatesError, load_rates, main_currencies
+from retrieval.behaviour.trail import Trail
 from tests.fakes import NOW
-from tests.retrieval.behaviourkit import KNOWN, PRODUCTS, SHOPPERS, bought, cleaned, event, rows, told
+from tests.retrieval.behaviour.behaviourkit import KNOWN, PRODUCTS, SHOPPERS, bought, cleaned, event, rows, told
 
 
 @pytest.mark.parametrize(
