@@ -16,7 +16,7 @@ from retrieval.behaviour.buckets import LocalEngine, Spill, engine_of, with_buck
 from retrieval.portrait import Portrait, main
 from retrieval.tables import DERIVED
 from tests.fakes import NOW, make_shopper
-from tests.retrieval import behaviourkit
+from tests.retrieval.behaviour import behaviourkit
 from tests.retrieval.behaviour.behaviourkit import START, bought, event, made, noted, portrait, rows, write_shop
 
 MINUTE, DAY = 60, 86_400
