@@ -10,6 +10,7 @@ Which version is better, and copying between machines, are not here.
 
 import argparse
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from typing import Generic, TypeVar
 
 from artifacts.card import CARD, ArtifactError, verify
 
+_LOG = logging.getLogger(__name__)
 POINTER = "current"
 KEPT = 2  # older versions beside the one that serves
 _NAME = re.compile(r"v-[0-9a-f]{12}")
@@ -89,7 +91,7 @@ class Live(Generic[Opened]):
     """The current version, opened: a replica asks `get` for each request and a new version takes over between two requests.
 
     `opener` turns a directory into the object that searches, and verifies it. A version that does not open is refused, with the reason in
-    `refused`, while the old one serves. `refresh` is called on the object at each look, for deletions."""
+    `refused` and in the log, while the old one serves. `refresh` is called on the object at each look, for deletions."""
 
     def __init__(
         self,
@@ -136,9 +138,16 @@ class Live(Generic[Opened]):
                 self._held = (directory, self._opener(directory))  # one assignment: a reader has the old pair or the new one
             self._stamp, self.refused = stamp, ""
         except OSError as error:  # a disk or a network share may be back at the next look
-            self.refused = str(error)
+            self._refuse(error)
         except (ValueError, RuntimeError) as error:  # a bad directory stays bad: no second reading of its files until the pointer moves
-            self._stamp, self.refused = stamp, str(error)
+            self._stamp = stamp
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        """Say it once, in the log of whoever serves."""
+        if str(error) != self.refused:
+            _LOG.error("%s goes on serving: %s", self.version, error)
+        self.refused = str(error)
 
     def _pointer_stamp(self) -> tuple[int, int] | None:
         try:

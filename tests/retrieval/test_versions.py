@@ -156,7 +156,7 @@ def test_a_holder_looks_once_a_second_and_swaps(tmp_path):
     assert live.version == current(root).name
 
 
-def test_a_version_that_does_not_open_leaves_the_old_one_serving_and_is_read_once(tmp_path):
+def test_a_version_that_does_not_open_leaves_the_old_one_serving_and_is_read_once(tmp_path, caplog):
     root, clock, tried = tmp_path / "index", Clock(), list[str]()
 
     def opener(directory: Path) -> VectorIndex:
@@ -171,6 +171,9 @@ def test_a_version_that_does_not_open_leaves_the_old_one_serving_and_is_read_onc
         assert answer(live.get())[0] == 1
     assert len(tried) == 2
     assert "SHA-256" in live.refused
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert f"{tried[0]} goes on serving" in said, "once, in the log of whoever serves"
+    assert "SHA-256" in said
     publish(root, made(tmp_path / "c", 3))
     clock.now = 5.0
     assert (answer(live.get())[0], live.refused) == (3, "")
