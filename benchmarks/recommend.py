@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from scipy.sparse import csr_matrix
 
-from benchmarks.record import RESULTS, Figures, record
+from benchmarks.record import Figures, record
 from demo import shop as sample_shop
 from retrieval.ingest import Ingestion
 from retrieval.interactions import Interactions
@@ -238,7 +238,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="another published file instead of Beauty")
     parser.add_argument("--attributes", type=Path)
     options = parser.parse_args()
-    figures: Figures = {}
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         steps: dict[str, Callable[[], Figures]] = {
@@ -246,17 +245,9 @@ def main() -> None:
             "retail": lambda: retail(work),
             "shop": lambda: shop(work),
         }
-        for name in options.only:
-            figures |= steps[name]()
-    record("recommend", _earlier() | figures, SEED)
-
-
-def _earlier() -> Figures:
-    """Figures of the other parts from an earlier run of one part."""
-    import json
-
-    path = RESULTS / "recommend.json"
-    return json.loads(path.read_text())["figures"] if path.is_file() else {}
+        for name in options.only:  # a file for each, so that no figure stands under the commit of another's run
+            if figures := steps[name]():
+                record(f"recommend_{name}", figures, SEED, f"python -m benchmarks.recommend --only {name}")
 
 
 if __name__ == "__main__":

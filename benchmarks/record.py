@@ -27,11 +27,11 @@ def _lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines() if Path(path).exists() else []
 
 
-def record(name: str, figures: Figures, seed: int | None = None) -> None:
+def record(name: str, figures: Figures, seed: int | None = None, command: str | None = None) -> None:
     """Add hardware, commit and date; write the file; print the line last."""
     entry = {
         "name": name,
-        "command": f"python -m benchmarks.{name}",
+        "command": command or f"python -m benchmarks.{name}",
         "figures": figures,
         "seed": seed,
         "hardware": hardware(),
