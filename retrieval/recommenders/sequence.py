@@ -151,14 +151,14 @@ class SequenceModel(PreferenceModel):
         return vectors
 
     def new_product_vectors(self, attributes: Sequence[Sequence[int]], content: Vectors | None) -> Vectors | None:
-        """What the attributes alone say; None where a product has none."""
-        if not all(attributes):
+        """What the attributes alone say; a product without any lies in the middle of the others. None where no product has attributes."""
+        if not self._network.settings.attributes:
             return None
-        weight = self._network.attribute_embedding.weight
-        with torch.inference_mode():
-            means = [weight[torch.tensor([number + 1 for number in owned])].mean(0) for owned in attributes]
-            vectors: Vectors = functional.normalize(torch.stack(means), dim=-1).numpy()
-        return vectors
+        weight = self._network.attribute_embedding.weight.detach().cpu().numpy()
+        vectors = np.stack([weight[np.array(owned) + 1].mean(0) if len(owned) else weight[:0].sum(0) for owned in attributes])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        placed: Vectors = np.where(lengths > 0, vectors / np.maximum(lengths, 1e-12), self.product_vectors.mean(0)).astype(np.float32)
+        return placed
 
     def save(self, directory: Path) -> None:
         """Weights, shape and the products' attributes."""

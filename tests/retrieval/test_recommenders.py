@@ -110,6 +110,14 @@ def test_a_new_product_is_placed_with_its_like(shop, fitted):
 def test_attributes_place_a_new_product_in_the_sequence_models_space(fitted):
     model = fitted["sequence"]
     assert np.linalg.norm(model.new_product_vectors([(0,)], None)[0]) == pytest.approx(1, abs=1e-5)
+    alone, beside = model.new_product_vectors([(0,)], None)[0], model.new_product_vectors([(0,), ()], None)
+    np.testing.assert_allclose(beside[0], alone, atol=1e-6, err_msg="one without attributes costs the others nothing")
+    np.testing.assert_allclose(beside[1], model.product_vectors.mean(0), atol=1e-6)
+
+
+def test_without_attributes_the_sequence_model_leaves_new_products_to_the_content_map():
+    none = ((),) * 12
+    model = SequenceModel(SequenceNetwork(SequenceSettings(12, 0, dim=8, heads=2, longest=5), none), none)
     assert model.new_product_vectors([()], None) is None
 
 
@@ -160,12 +168,12 @@ def test_the_factorisation_machines_product_vector_holds_its_linear_and_pair_ter
     torch.manual_seed(1)
     network = FactorisationNetwork(1, 1, 2, ((0, 1),), 3)
     torch.nn.init.normal_(network.product_linear.weight)
-    embedded = [network.product.weight[1], network.attribute.weight[1], network.attribute.weight[2]]
+    embedded = [one.detach() for one in (network.product.weight[1], network.attribute.weight[1], network.attribute.weight[2])]
     pairs = sum(float(embedded[i] @ embedded[j]) for i in range(3) for j in range(i))
-    linear = float(network.product_linear.weight[1] + network.attribute_linear.weight[[1, 2]].sum())
+    linear = float((network.product_linear.weight[1] + network.attribute_linear.weight[[1, 2]].sum()).detach())
     vector = network.products()[1]
     assert float(vector[-1]) == pytest.approx(linear + pairs, abs=1e-5)
-    np.testing.assert_allclose(vector[:-1].detach(), sum(embedded).detach(), atol=1e-6)
+    np.testing.assert_allclose(vector[:-1].detach(), sum(embedded), atol=1e-6)
 
 
 def test_weights_prefer_the_part_that_ranks_and_blend_where_that_is_better():
