@@ -125,10 +125,11 @@ def from_shop(shop: Path, now: datetime, content: Vectors | None = None) -> Inte
     return Interactions(catalogue.product_ids, tuple(shoppers["shopper_id"].to_pylist()), tuple(histories), names, attributes, content)
 
 
-def context_of(locale: str | None, attributes: dict[str, str], interests: Sequence[str] = ()) -> tuple[str, ...]:
-    """Words about a shopper, the same at training and at request time. Names and places are left out: too rare to learn from."""
+def context_of(locale: str | None, attributes: dict[str, str]) -> tuple[str, ...]:
+    """Words about a shopper, the same at training and at request time. Names and places are left out, too rare to learn from; declared
+    interests are words, which the text index understands."""
     known = [f"{key}:{attributes[key]}" for key in ("age_band", "gender", "country") if attributes.get(key)]
-    return (*((f"locale:{locale}",) if locale else ()), *known, *(f"interest:{interest}" for interest in interests))
+    return (*((f"locale:{locale}",) if locale else ()), *known)
 
 
 def histories_of(

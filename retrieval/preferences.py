@@ -74,9 +74,13 @@ class Preferences:
         self._row_of = {product_id: row for row, product_id in enumerate(fitted.product_ids)}
         self.products = VectorIndex.open(index / "preferences.faiss")
 
+    def knows(self, events: Sequence[Event]) -> bool:
+        """Is any of these about a product that the recommender has learned? Searches are not: the text index understands those."""
+        return any(event.product_id in self._row_of for event in events)
+
     def vector(self, shopper: Shopper, now: datetime) -> Vectors:
-        """(d,) what they prefer now. A shopper without events still has a context: locale, attributes, declared interests."""
-        context = context_of(shopper.locale, shopper.attributes, shopper.interests)
+        """(d,) what they prefer now. A shopper without events still has a context: locale and attributes."""
+        context = context_of(shopper.locale, shopper.attributes)
         found: Vectors = self._model.shopper_vectors([history_of(shopper.events, self._row_of, context, now)])[0]
         return found
 

@@ -93,13 +93,13 @@ class Recommender:
         self, shopper: Shopper, locale: str, k: int = 10, filters: Filters | None = None, now: datetime | None = None
     ) -> list[Ranked]:
         """Products for a shopper: by their latest events, else by the vector of the index, else by the interests that they declare, else by
-        popularity. Never what they bought."""
+        their attributes, else by popularity. Never what they bought."""
         filters = filters or Filters()
         filters = replace(filters, exclude=filters.exclude | shopper.bought)
         now = now or datetime.now(UTC)
-        if shopper.personalise and self._preferences and (shopper.events or shopper.interests):
-            reason = "your latest choices" if shopper.events else "declared interests"
-            return self._search(self._preferences.products, self._preferences.vector(shopper, now), locale, k, filters, reason)
+        if shopper.personalise and self._preferences and self._preferences.knows(shopper.events):
+            vector = self._preferences.vector(shopper, now)
+            return self._search(self._preferences.products, vector, locale, k, filters, "your latest choices")
         if shopper.personalise and shopper.events:
             vector = taste(shopper.events, self._products, self._row_of, self._mean_product, self._encoder, now)
             if vector.any():
@@ -107,10 +107,10 @@ class Recommender:
         if shopper.personalise and shopper.shopper_id in self._profile_row:
             vector = self._shopper_vectors.vector(self._profile_row[shopper.shopper_id])
             return self._nearest(vector, locale, k, filters, "your behaviour")
-        if shopper.personalise and self._preferences and shopper.attributes:
-            return self._search(self._preferences.products, self._preferences.vector(shopper, now), locale, k, filters, "people like you")
         if shopper.personalise and shopper.interests:
             return self.for_query(" ".join(shopper.interests).replace("_", " "), locale, k, filters, "declared interests")
+        if shopper.personalise and self._preferences and shopper.attributes:
+            return self._search(self._preferences.products, self._preferences.vector(shopper, now), locale, k, filters, "people like you")
         return self.popular(locale, k, filters)
 
     def for_query(

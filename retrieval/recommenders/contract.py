@@ -20,7 +20,7 @@ Vectors = NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class History:
     """One shopper. `rows` (k,) product rows, oldest first; `weights` (k,) what an event says (0: nothing, below 0: dislike); `days` (k,)
-    age of each event at the moment of asking; `context` words about the shopper: `locale:zh-CN`, `interest:tea`, `segment:3`."""
+    age of each event at the moment of asking; `context` words about the shopper: `locale:zh-CN`, `age_band:25-34`, `country:FR`."""
 
     rows: NDArray[np.int64]
     weights: NDArray[np.float32]

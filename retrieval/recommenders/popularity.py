@@ -1,6 +1,6 @@
 """Popularity by what is known of a shopper, halved every 30 days: for everybody, and above all for those without a history.
 
-The share of purchases of each product among the shoppers of one context word (`locale:zh-CN`, `interest:tea`, `segment:3`), pulled
+The share of purchases of each product among the shoppers of one context word (`locale:zh-CN`, `age_band:25-34`, `country:FR`), pulled
 towards everybody's share where the word has few events (a Dirichlet prior). A shopper's vector marks their words.
 """
 

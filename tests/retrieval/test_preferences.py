@@ -75,7 +75,18 @@ def test_what_was_bought_is_never_recommended_again(recommender):
 
 def test_a_newcomer_with_nothing_but_a_context_is_answered(recommender):
     assert first_ids(recommender, Shopper("new", "en-US", True, {"age_band": "25-34"}))
-    assert first_ids(recommender, Shopper("new", "en-US", True, interests=("tea",)))
+
+
+def test_a_shopper_who_only_searched_is_shown_what_they_searched_for(recommender):
+    shopper = Shopper("zoe", "en-US", True, events=(Event("search", None, NOW, text="keyboard"),))
+    assert first_ids(recommender, shopper)[0] == "keyboard"
+
+
+def test_a_newcomer_who_declares_an_interest_is_shown_it_and_told_so(recommender):
+    tea, keys = (Shopper("new", "en-US", True, {"age_band": "25-34"}, interests=(interest,)) for interest in ("tea", "keyboards"))
+    assert set(first_ids(recommender, tea)) == {"longjing", "oolong", "puer"}
+    assert first_ids(recommender, keys)[0] == "keyboard"
+    assert recommender.for_shopper(tea, "en-US", now=NOW)[0].reason == "declared interests"
 
 
 def test_every_product_has_a_vector_even_one_that_the_recommender_never_saw(trained):
