@@ -74,6 +74,10 @@ class RecommenderConfig(TrainConfig):
             raise ValueError(f"workers = {self.workers}: {self.model} is solved by one worker; set workers: 1 and raise threads_per_worker")
         if self.model == "hybrid" and len(self.parts) < 2:
             raise ValueError(f"parts = {sorted(self.parts)}: a hybrid blends two recommenders or more; name them under parts:")
+        if self.model == "hybrid" and self.test is not None:
+            raise ValueError(
+                f"test = {self.test}: a hybrid's weights need choices held back beside the test; leave it out: the last two are"
+            )
         if self.dim % self.heads:
             raise ValueError(f"heads = {self.heads}: must divide dim = {self.dim}")
         return self
@@ -91,21 +95,24 @@ def loop(config: RecommenderConfig) -> None:
     seed_everything(config.seed)
     torch.set_num_threads(config.threads_per_worker)
     data = load_choices(config)
-    if config.model == "sequence":
-        network = sequence.start(
-            data, dim=config.dim, layers=config.layers, heads=config.heads, longest=config.longest, dropout=config.dropout,
-            temperature=config.temperature,
-        )  # fmt: skip
-        fit(config, network, sequence.recipe(data, network, negatives=config.negatives, seed=config.seed))
-    elif config.model == "factorisation_machine":
-        machine, words = factorisation.start(data, dim=config.dim)
-        fit(config, machine, factorisation.recipe(data, machine, words, negatives=config.negatives, seed=config.seed))
-    elif config.model == "hybrid":
-        served, judged = _hybrid(config, data)
-        _keep(served, data, _judge(judged, replace(data.exams[0], name="validation")))
-    else:
-        model = SOLVERS[config.model](config, data)
-        _keep(model, data, {key: value for exam in data.exams for key, value in _judge(model, exam).items()})
+    TRAINERS[config.model](config, data)
+
+
+def _sequence(config: RecommenderConfig, data: Choices) -> None:
+    network = sequence.start(
+        data, dim=config.dim, layers=config.layers, heads=config.heads, longest=config.longest, dropout=config.dropout,
+        temperature=config.temperature,
+    )  # fmt: skip
+    fit(config, network, sequence.recipe(data, network, negatives=config.negatives, seed=config.seed))
+
+
+def _factorisation_machine(config: RecommenderConfig, data: Choices) -> None:
+    machine, words = factorisation.start(data, dim=config.dim)
+    fit(config, machine, factorisation.recipe(data, machine, words, negatives=config.negatives, seed=config.seed))
+
+
+def _solved(model: PreferenceModel, data: Choices) -> None:
+    _keep(model, data, {key: value for exam in data.exams for key, value in _judge(model, exam).items()})
 
 
 def _judge(model: PreferenceModel, exam: Exam) -> dict[str, float]:
@@ -121,10 +128,6 @@ def _keep(model: PreferenceModel, data: Choices, metrics: dict[str, float]) -> N
     job.tell({"done": 1.0, "step": 1, **metrics})
 
 
-def _popularity(config: RecommenderConfig, data: Choices) -> PreferenceModel:
-    return Popularity.fit(data.training)
-
-
 def _als(config: RecommenderConfig, data: Choices) -> Als:
     settings = AlsSettings(config.dim, config.iterations, config.unobserved, config.regularisation, config.scaling, config.weighted)
     return Als.fit(
@@ -132,29 +135,32 @@ def _als(config: RecommenderConfig, data: Choices) -> Als:
     )
 
 
-def _content(config: RecommenderConfig, data: Choices) -> PreferenceModel:
-    return Content.fit(data.training, _als(config, data).product_vectors, config.ridge)
-
-
-def _hybrid(config: RecommenderConfig, data: Choices) -> tuple[PreferenceModel, PreferenceModel]:
-    """(the hybrid to serve, the one to judge). Weights come from parts that have not seen the exam, and only with these is it judged, as
-    validation since the weights have seen it; where parts fitted on everything are there too, those are served."""
+def _hybrid(config: RecommenderConfig, data: Choices) -> None:
+    """Weights come from parts that have not seen the exam, and only with these is the hybrid judged, as validation since the weights have
+    seen it; where parts fitted on everything are there too, those are served."""
     job.tell({"phase": "learning the weights"})
     early = {name.removeprefix("early/"): registry.load(path).model for name, path in config.fitted_parts.items() if "early/" in name}
     late = {name: registry.load(path).model for name, path in config.fitted_parts.items() if "early/" not in name}
-    exam = data.exams[0]
+    exam, *others = data.exams
     blended = Hybrid.fit(early, exam.histories, exam.targets, data.training, config.seed)
-    if not late:
-        return blended, blended
-    everything = load_choices(config.model_copy(update={"hold_back_days": 0})).training
-    return blended.with_parts(late, everything.histories, everything), blended
+    metrics = _judge(blended, replace(exam, name="validation"))
+    for other in others:  # of a file: the last choice, which neither parts nor weights have seen
+        metrics |= _judge(blended, other)
+    if late:
+        everything = load_choices(config.model_copy(update={"hold_back_days": 0})).training
+        blended = blended.with_parts(late, everything.histories, everything)
+    _keep(blended, data, metrics)
 
 
-SOLVERS: dict[str, Callable[[RecommenderConfig, Choices], PreferenceModel]] = {
-    "popularity": _popularity,
-    "als": _als,
-    "content": _content,
+TRAINERS: dict[str, Callable[[RecommenderConfig, Choices], None]] = {
+    "popularity": lambda config, data: _solved(Popularity.fit(data.training), data),
+    "als": lambda config, data: _solved(_als(config, data), data),
+    "content": lambda config, data: _solved(Content.fit(data.training, _als(config, data).product_vectors, config.ridge), data),
+    "sequence": _sequence,
+    "factorisation_machine": _factorisation_machine,
+    "hybrid": _hybrid,
 }
+"""What one worker does for each kind of recommender."""
 
 
 def train(config: RecommenderConfig, resume: str | None = None) -> Card:
