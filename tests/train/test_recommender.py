@@ -85,7 +85,7 @@ def test_what_cannot_work_is_refused_with_key_value_and_remedy(tmp_path, rounds)
         config(tmp_path, rounds, model="als", workers=2)
     with pytest.raises(ValueError, match=r"parts = \['als'\]: a hybrid blends two"):
         config(tmp_path, rounds, model="hybrid", parts={"als": {}})
-    with pytest.raises(ValueError, match="test = .*: a hybrid's weights need choices held back"):
+    with pytest.raises(ValueError, match=r"test = .*: a hybrid's weights need choices held back"):
         config(tmp_path, rounds, model="hybrid", parts={"als": {}, "popularity": {}}, test=rounds)
     with pytest.raises(ValueError, match="heads = 3: must divide dim = 64"):
         config(tmp_path, rounds, model="sequence", heads=3)
