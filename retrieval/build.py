@@ -61,7 +61,7 @@ def build_index(
     pq.write_table(behaviour.profiles, partial / "profiles.parquet")
     save_spec(text_encoder, partial / "encoder")
     if recommender:
-        place(catalogue, recommender, partial)
+        place(shop, catalogue, recommender, partial)
     card = write_card(
         partial,
         kind="index",

@@ -32,7 +32,7 @@ class InteractionsError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Interactions:
     """Histories of m shoppers over n products. `attributes[row]` are numbers of `attribute_names` (brand, category …) of a product;
-    `content` (n, d) are its text vectors where there are any."""
+    `content` (n, d) are its text and picture vectors where there are any."""
 
     product_ids: tuple[str, ...]
     shopper_ids: tuple[str, ...]

@@ -15,7 +15,8 @@ import numpy as np
 from artifacts.card import verify
 from copywriting.shopper import Event, Shopper
 from retrieval.catalogue import Catalogue
-from retrieval.encoder import TextEncoder, Vectors, load_encoder
+from retrieval.content import ContentReader
+from retrieval.encoder import TextEncoder, Vectors
 from retrieval.features import EVENT_WEIGHTS, HALF_LIFE_DAYS
 from retrieval.index import VectorIndex
 from retrieval.interactions import context_of, event_weights
@@ -28,19 +29,20 @@ DIRECTORY = "recommender"
 _DAY_S = 86_400.0
 
 
-def place(catalogue: Catalogue, recommender: Path, out: Path) -> None:
+def place(shop: Path, catalogue: Catalogue, recommender: Path, out: Path) -> None:
     """Copy a verified recommender into an index directory beside `preferences.faiss`, one vector a product in catalogue order: its own,
-    or what attributes and text say of a product that the recommender never saw. Raises ArtifactError for a directory that must not be
-    loaded."""
+    or what attributes, text and pictures say of a product that the recommender never saw. Raises ArtifactError for a directory that must
+    not be loaded, TableError for picture vectors of another model."""
     from retrieval.recommenders import registry  # loads torch, which an index without a recommender does not need
 
     verify(recommender, registry.KIND)
     shutil.copytree(recommender, out / DIRECTORY)
     fitted = registry.load_verified(out / DIRECTORY)
-    VectorIndex.build(product_vectors(catalogue, fitted, load_encoder(out / DIRECTORY / "encoder"))).save(out / "preferences.faiss")
+    reader = ContentReader.load(out / DIRECTORY / "encoder")
+    VectorIndex.build(product_vectors(shop, catalogue, fitted, reader)).save(out / "preferences.faiss")
 
 
-def product_vectors(catalogue: Catalogue, fitted: "Fitted", encoder: TextEncoder) -> Vectors:
+def product_vectors(shop: Path, catalogue: Catalogue, fitted: "Fitted", reader: ContentReader) -> Vectors:
     """(n, d) in catalogue order."""
     row_of = {product_id: row for row, product_id in enumerate(fitted.product_ids)}
     rows = np.array([row_of.get(product_id, -1) for product_id in catalogue.product_ids])
@@ -48,7 +50,7 @@ def product_vectors(catalogue: Catalogue, fitted: "Fitted", encoder: TextEncoder
     vectors[rows >= 0] = fitted.model.product_vectors[rows[rows >= 0]]
     if new := [catalogue.product_ids[place] for place in np.flatnonzero(rows < 0)]:
         vectors[rows < 0] = fitted.model.new_product_vectors(
-            _attributes_of(catalogue, new, fitted.attribute_names), encoder.encode([catalogue.document(product_id) for product_id in new])
+            _attributes_of(catalogue, new, fitted.attribute_names), reader.vectors(shop, catalogue, new)
         )
     return vectors
 

@@ -224,8 +224,17 @@ MARKET = pa.schema(
     ]
 )
 
-OPTIONAL: dict[str, pa.Schema] = {"market": MARKET}
-"""What a merchant may add with `python -m retrieval.market SHOP FILE.csv`; a shop without it has the calendar's occasions."""
+PICTURE_VECTORS = pa.schema(
+    [
+        _column("product_id", pa.string(), "which product; one whose pictures can't be read has no row", required=True),
+        _column("vector", pa.list_(pa.float32()), "mean of its pictures' unit vectors", required=True),
+        _column("model", pa.string(), "version of the CLIP model that made it, the same in every row", required=True),
+    ]
+)
+
+OPTIONAL: dict[str, pa.Schema] = {"market": MARKET, "picture_vectors": PICTURE_VECTORS}
+"""What a merchant may add: `python -m retrieval.market SHOP FILE.csv`, else a shop has the calendar's occasions; `python -m
+multimodal.picture_vectors SHOP`, else recommenders know products by their text alone."""
 
 _ALL = SCHEMAS | DERIVED | OPTIONAL
 

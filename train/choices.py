@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from retrieval import tables
 from retrieval.catalogue import Catalogue
-from retrieval.encoder import LsaEncoder, TextEncoder
+from retrieval.content import ContentReader
+from retrieval.encoder import LsaEncoder
 from retrieval.interactions import Interactions, from_shop, leave_one_out, read_sequences, same_products, split_in_time
 from retrieval.ranking_metrics import hit_metrics, ranks_of_targets, set_metrics
 from retrieval.recommenders.contract import History, Scoring
@@ -45,8 +46,8 @@ class Choices:
 
     training: Interactions
     exams: tuple[Exam, ...]
-    encoder: TextEncoder | None = None
-    """What made the products' text vectors."""
+    content: ContentReader | None = None
+    """What made the products' content vectors."""
 
 
 def latest_event(shop: Path) -> datetime:
@@ -59,14 +60,14 @@ def of_shop(shop: Path, *, hold_back_days: float = 0, exam_days: float = 28, see
     """Train on events older than `hold_back_days`; the exam is what was newly taken up in the `exam_days` after that."""
     catalogue = Catalogue.read(shop)
     documents = [catalogue.document(product_id) for product_id in catalogue.product_ids]
-    encoder = LsaEncoder.fit(documents, _TEXT_DIM, seed)
-    everything = from_shop(shop, latest_event(shop), encoder.encode(documents))
+    content = ContentReader.fit(shop, LsaEncoder.fit(documents, _TEXT_DIM, seed))
+    everything = from_shop(shop, latest_event(shop), content.vectors(shop, catalogue, catalogue.product_ids))
     if not hold_back_days:
-        return Choices(everything, (), encoder)
+        return Choices(everything, (), content)
     later = max(hold_back_days - exam_days, 0)
     known = split_in_time(everything, later)[0] if later else everything
     training, targets = split_in_time(known, hold_back_days - later)
-    return Choices(training, (Exam("test", training.histories, targets, single=False),), encoder)
+    return Choices(training, (Exam("test", training.histories, targets, single=False),), content)
 
 
 def of_file(path: Path, attributes: Path | None = None, test: Path | None = None) -> Choices:

@@ -57,7 +57,7 @@ def recipe(choices: Choices, network: FactorisationNetwork, words: list[str], *,
 
     def export(model: nn.Module, directory: Path) -> None:
         fitted = FactorisationMachine(model, words, owned(choices))  # type: ignore[arg-type]
-        registry.save(fitted, data.product_ids, data.attribute_names, directory, choices.encoder)
+        registry.save(fitted, data.product_ids, data.attribute_names, directory, choices.content)
 
     return Recipe(len(examples), batch, loss, evaluate, export)
 

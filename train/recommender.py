@@ -123,7 +123,7 @@ def _judge(model: PreferenceModel, exam: Exam) -> dict[str, float]:
 def _keep(model: PreferenceModel, data: Choices, metrics: dict[str, float]) -> None:
     """Hand a model solved in closed form over as the run's one checkpoint."""
     with tempfile.TemporaryDirectory() as temporary:
-        registry.save(model, data.training.product_ids, data.training.attribute_names, Path(temporary) / MODEL, data.encoder)
+        registry.save(model, data.training.product_ids, data.training.attribute_names, Path(temporary) / MODEL, data.content)
         job.save(metrics or {"products": float(data.training.products)}, Path(temporary))
     job.tell({"done": 1.0, "step": 1, **metrics})
 
@@ -153,7 +153,7 @@ def _hybrid(config: RecommenderConfig, data: Choices) -> None:
 
 
 TRAINERS: dict[str, Callable[[RecommenderConfig, Choices], None]] = {
-    "popularity": lambda config, data: _solved(Popularity.fit(data.training), data),
+    "popularity": lambda config, data: _solved(Popularity.fit(data.training, config.seed), data),
     "als": lambda config, data: _solved(_als(config, data), data),
     "content": lambda config, data: _solved(Content.fit(data.training, _als(config, data).product_vectors, config.ridge), data),
     "sequence": _sequence,

@@ -65,7 +65,7 @@ def recipe(choices: Choices, network: SequenceNetwork, *, negatives: int, seed: 
 
     def export(model: nn.Module, directory: Path) -> None:
         fitted = SequenceModel(model, owned(choices))  # type: ignore[arg-type]
-        registry.save(fitted, choices.training.product_ids, choices.training.attribute_names, directory, choices.encoder)
+        registry.save(fitted, choices.training.product_ids, choices.training.attribute_names, directory, choices.content)
 
     return Recipe(len(sequences), batch, loss, evaluate, export, [min(len(rows), settings.longest + 1) for rows in sequences])
 

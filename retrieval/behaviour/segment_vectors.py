@@ -133,5 +133,6 @@ def _money_scales(rows: Sequence[Features]) -> dict[str, list[float]]:
     """Mean and deviation of log money in each currency: 100 CNY and 100 GBP are not the same wealth."""
     by_currency: dict[str, list[float]] = {}
     for row in rows:
-        by_currency.setdefault(row["currency"] or _NO_CURRENCY, []).append(float(np.log1p(row["monetary"])))
+        if row.get("monetary") is not None:
+            by_currency.setdefault(row.get("currency") or _NO_CURRENCY, []).append(float(np.log1p(row["monetary"])))
     return {currency: [float(np.mean(logs)), float(np.std(logs)) or 1.0] for currency, logs in sorted(by_currency.items())}

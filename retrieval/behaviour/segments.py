@@ -121,10 +121,8 @@ def find_segments(features: Path, seed: int = 0) -> Segments:
     encoding = fit([row for rows in _read(features) for row in rows[::stride]], seed)
     vectors = [np.nan_to_num(encoding.vectors(rows)).astype(np.float32) for rows in _read(features)]
     points = np.vstack(vectors) if vectors else np.zeros((0, len(encoding.weights)), np.float32)
-    labels, scores = _best(points, seed)
-    labels = _largest_first(labels)
-    count = int(labels.max(initial=-1)) + 1
-    centroids = [points[labels == segment].mean(axis=0, dtype=np.float64).tolist() for segment in range(count)]
+    labels, scores, centroids = clusters(points, seed)
+    count = len(centroids)
     traits = _trait_means(encoding, features, labels, count)
     silhouettes = _silhouettes(points, labels, count, seed)
     model = SegmentModel(encoding, centroids or [[0.0] * len(encoding.weights)])
@@ -134,12 +132,20 @@ def find_segments(features: Path, seed: int = 0) -> Segments:
     return Segments(model, labels, names(traits), silhouettes, strongest, features, [remark])
 
 
+def clusters(points: Points, seed: int) -> tuple[NDArray[np.int64], dict[int, float], list[list[float]]]:
+    """((n,) labels, largest cluster first; silhouette of each number of clusters tried; centroids). One where there are too few points."""
+    labels, scores = _best(points, seed)
+    labels = _largest_first(labels)
+    count = int(labels.max(initial=-1)) + 1
+    return labels, scores, [points[labels == segment].mean(axis=0, dtype=np.float64).tolist() for segment in range(count)]
+
+
 def _best(points: Points, seed: int) -> tuple[NDArray[np.int64], dict[int, float]]:
     """The labels of the k with the best silhouette, and every k's."""
     scores: dict[int, float] = {}
     best = np.zeros(len(points), np.int64)
     different = len(np.unique(points, axis=0)) if len(points) >= FEWEST else 0
-    for k in TRIED:
+    for k in TRIED if different >= TRIED.start else range(2, different + 1):
         if k > min(different, len(points) // 2):
             break
         labels = _kmeans(points, k, seed)

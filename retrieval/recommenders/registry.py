@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artifacts.card import ArtifactError, verify
-from retrieval.encoder import TextEncoder, save_spec
+from retrieval.content import ContentReader
 from retrieval.recommenders.als import Als
 from retrieval.recommenders.content import Content
 from retrieval.recommenders.contract import PreferenceModel
@@ -37,16 +37,20 @@ class Fitted:
 
 
 def save(
-    model: PreferenceModel, product_ids: Sequence[str], attribute_names: Sequence[str], directory: Path, encoder: TextEncoder | None = None
+    model: PreferenceModel,
+    product_ids: Sequence[str],
+    attribute_names: Sequence[str],
+    directory: Path,
+    content: ContentReader | None = None,
 ) -> None:
-    """Write a model directory without its card. `encoder` made the products' text vectors; new products will be read with it."""
+    """Write a model directory without its card. `content` made the products' content vectors; new products will be read with it."""
     directory.mkdir(parents=True, exist_ok=True)
     described = {"model": model.name, "product_ids": list(product_ids), "attribute_names": list(attribute_names)}
     (directory / "recommender.json").write_text(json.dumps(described, ensure_ascii=False))
     (directory / "fitted").mkdir()
     model.save(directory / "fitted")
-    if encoder:
-        save_spec(encoder, directory / "encoder")
+    if content:
+        content.save(directory / "encoder")
 
 
 def load(directory: Path) -> Fitted:

@@ -10,6 +10,7 @@ from artifacts.card import ArtifactError, write_card
 from copywriting.shopper import Event, Shopper, anonymous
 from retrieval.build import build_index
 from retrieval.catalogue import Catalogue
+from retrieval.content import ContentReader
 from retrieval.encoder import LsaEncoder
 from retrieval.interactions import from_shop
 from retrieval.preferences import history_of, product_vectors
@@ -37,7 +38,7 @@ def trained(tmp_path_factory):
     parts = {"popularity": Popularity.fit(data), "content": Content.fit(data, factors.product_vectors)}
     weights = np.array([[1, 0.2], [0.1, 1], [0.1, 1], [0.1, 1]], np.float32)
     model = Hybrid(parts, np.ones(2, np.float32), weights, {})
-    registry.save(model, data.product_ids, data.attribute_names, root / "model", encoder)
+    registry.save(model, data.product_ids, data.attribute_names, root / "model", ContentReader(encoder))
     write_card(root / "model", kind=registry.KIND, name="hybrid", command="", seed=0)
     build_index(shop, root / "index", recommender=root / "model", now=NOW, quiet=True)
     return shop, root / "model", root / "index"
@@ -92,11 +93,11 @@ def test_a_newcomer_who_declares_an_interest_is_shown_it_and_told_so(recommender
 def test_every_product_has_a_vector_even_one_that_the_recommender_never_saw(trained):
     shop, model, _ = trained
     fitted = registry.load(model)
-    encoder = LsaEncoder.load(model / "encoder")
+    reader = ContentReader.load(model / "encoder")
     catalogue = Catalogue.read(shop)
-    whole = product_vectors(catalogue, fitted, encoder)
+    whole = product_vectors(shop, catalogue, fitted, reader)
     younger = replace(fitted, product_ids=tuple("unknown" if name == TEA else name for name in fitted.product_ids))
-    placed = product_vectors(catalogue, younger, encoder)
+    placed = product_vectors(shop, catalogue, younger, reader)
     row = catalogue.rows_of([TEA])[0]
     others = [catalogue.rows_of([name])[0] for name in (TEA, "oolong", KEYS)]
     assert placed.shape == whole.shape

@@ -204,3 +204,16 @@ def test_a_directory_of_an_unknown_model_is_refused(tmp_path):
     (tmp_path / "recommender.json").write_text(json.dumps({"model": "oracle", "product_ids": [], "attribute_names": []}))
     with pytest.raises(ArtifactError, match="'oracle' is not known"):
         registry.load_verified(tmp_path)
+
+
+def test_popularity_knows_the_segment_of_a_newcomer_from_the_first_event(shop):
+    nameless = shop.with_histories([history(one.rows) for one in shop.histories])
+    model = Popularity.fit(nameless)
+    drinker, runner, nobody = model.scores([history([0]), history([6]), NOBODY])
+    assert drinker[:6].mean() - drinker[6:].mean() > nobody[:6].mean() - nobody[6:].mean() > runner[:6].mean() - runner[6:].mean()
+
+
+def test_without_attributes_popularity_has_no_segments(shop):
+    bare = Interactions(shop.product_ids, shop.shopper_ids, shop.histories)
+    model = Popularity.fit(bare)
+    np.testing.assert_array_equal(model.scores([history([0], ("club:tea",))]), model.scores([history([6], ("club:tea",))]))
