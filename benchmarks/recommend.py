@@ -23,6 +23,9 @@ from scipy.sparse import csr_matrix
 
 from benchmarks.record import Figures, record
 from demo import shop as sample_shop
+from multimodal import picture_vectors
+from multimodal.clip import ClipModel
+from retrieval import tables
 from retrieval.ingest import Ingestion
 from retrieval.interactions import Interactions
 from retrieval.ranking_metrics import set_metrics
@@ -168,6 +171,7 @@ def retail(work: Path) -> Figures:
 def shop(work: Path) -> Figures:
     """The sample shop, warm and cold."""
     sample_shop.build(work / "shop", seed=7)
+    tables.write(work / "shop", "picture_vectors", picture_vectors.make(work / "shop", ClipModel(picture_vectors.MODEL))[0])
     figures = hybrid_and_parts("shop", work / "shop", work, {})
     data = choices.of_shop(work / "shop", hold_back_days=HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
     exam = data.exams[0]

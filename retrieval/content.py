@@ -36,8 +36,8 @@ class PictureSpace:
         held, model = _held(shop)
         if held and model != self.model:
             raise tables.TableError(
-                f"{tables.path_of(shop, 'picture_vectors')}: made by CLIP model {model}, the recommender was trained with {self.model}; make "
-                "it again with `python -m multimodal.picture_vectors SHOP --model` and that model, or train the recommender again"
+                f"{tables.path_of(shop, 'picture_vectors')}: made by CLIP model {model}, the recommender was trained with {self.model}; "
+                "make it again with `python -m multimodal.picture_vectors SHOP --model` and that model, or train the recommender again"
             )
         if missing := [product_id for product_id in product_ids if product_id not in held]:
             _log.warning(
