@@ -177,6 +177,7 @@ def shop(work: Path) -> Figures:
     exam = data.exams[0]
     late = {name: registry.load(work / "shop" / name).model for name in ("popularity", "factorisation_machine")}
     bare = [History(history.rows[:0], history.weights[:0], history.days[:0], history.context) for history in exam.histories]
+    newest = [History(one.rows[-1:], one.weights[-1:], one.days[-1:], one.context) for one in exam.histories]
     nameless = [History(one.rows, one.weights, one.days) for one in bare]
     early = registry.load(work / "shop" / "early").model
     parts = {name: registry.load(work / "shop" / name).model for name in early.parts}  # type: ignore[attr-defined]
@@ -184,6 +185,7 @@ def shop(work: Path) -> Figures:
     cold = {
         "cold_shopper_everybody": set_metrics(late["popularity"], nameless, exam.targets, 10)["ndcg_10"],
         "cold_shopper_hybrid": set_metrics(hybrid, bare, exam.targets, 10)["ndcg_10"],
+        "after_one_event_hybrid": set_metrics(hybrid, newest, exam.targets, 10)["ndcg_10"],
     }
     return figures | {f"shop_{key}_ndcg_10": round(value, 4) for key, value in cold.items()} | cold_products(data)
 
