@@ -39,6 +39,7 @@ models: setup  ## train every shipped model again, from the project's own data (
 	$(BIN)/python -m demo.picture_set var/training/pictures
 	$(BIN)/python -m train.clip
 	$(BIN)/python -m demo.shop var/shop
+	$(BIN)/python -m multimodal.picture_vectors var/shop
 	$(BIN)/python -m train.recommender
 
 benchmarks: setup  ## every published figure, one after another
