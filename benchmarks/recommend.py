@@ -3,7 +3,8 @@
 beauty  the sequence model by `train/configs/recommender_sequence.yaml` on Amazon Beauty: leave-one-out, every product ranked, seen ones
         left out. `--data` and `--attributes` name another file of the same format (Sports, Toys); nothing else changes.
 retail  Online Retail, the last 28 days held back: popularity, item-kNN, the ALS of the `implicit` library, ours, every part of the
-        hybrid and the hybrid, whose weights come from the 28 days before those; quality and seconds in one run.
+        hybrid and the hybrid, whose weights come from the 28 days before those; quality and seconds in one run. The settings of
+        item-kNN and of both ALS are the best of a grid on those 28 days before; seconds are those of the one fit that is judged.
 shop    the sample shop the same way, then cold start: shoppers of whom only the context is known, products that were never sold.
 
 The real data is looked for in SUASION_DATA (default: ../shared/data beside the project). `pip install -e '.[benchmarks]'` first.
@@ -43,6 +44,12 @@ SEED = 0
 HELD_BACK_DAYS = 28.0
 ITERATIONS = 15
 FACTORS = 64
+Settings = tuple[float, ...]
+KNN_GRID: tuple[Settings, ...] = ((20,), (50,), (100,), (200,))
+LIBRARY_GRID: tuple[Settings, ...] = tuple((alpha, strength) for alpha in (1, 5, 10, 40) for strength in (0.01, 0.1, 1, 10))
+"""(alpha, regularization)."""
+OUR_GRID: tuple[Settings, ...] = tuple((unobserved, strength) for unobserved in (0.3, 1, 3) for strength in (0.001, 0.003, 0.01))
+"""(unobserved, regularisation)."""
 _COLD_SHARE = 0.15
 
 
@@ -68,15 +75,15 @@ class LibraryAls(Als):
 
     name = "library_als"
 
-    def __init__(self, interactions: Interactions, settings: AlsSettings) -> None:
+    def __init__(self, interactions: Interactions, alpha: float, regularisation: float) -> None:
         from implicit.als import AlternatingLeastSquares
 
         seen: csr_matrix = matrix(interactions.histories, interactions.products, weighted=False)
         self._model = AlternatingLeastSquares(
-            factors=settings.dim, iterations=settings.iterations, regularization=0.1, alpha=10.0, random_state=SEED, num_threads=0
+            factors=FACTORS, iterations=ITERATIONS, regularization=regularisation, alpha=alpha, random_state=SEED, num_threads=0
         )
         self._model.fit(seen, show_progress=False)
-        super().__init__(np.asarray(self._model.item_factors, np.float32), settings)
+        super().__init__(np.asarray(self._model.item_factors, np.float32), AlsSettings(FACTORS))
 
     def shopper_vectors(self, histories: Sequence[History]) -> Vectors:
         """Folded in by the library's own `recalculate_user`."""
@@ -117,10 +124,19 @@ def judged(name: str, make: Callable[[], Scoring], exam: choices.Exam) -> Figure
     return found | {f"{name}_seconds": round(seconds, 2)}
 
 
-def hybrid_and_parts(prefix: str, shop: Path, work: Path, changes: dict[str, str]) -> Figures:
+def best_of(name: str, grid: Sequence[Settings], make: Callable[[Interactions, Settings], Scoring], before: choices.Choices) -> Settings:
+    """The settings with the best NDCG@10 on the days before those that count."""
+    found = [(before.exams[0].judge(make(before.training, settings))["test_ndcg_10"], settings) for settings in grid]
+    for ndcg, settings in found:
+        Console(stderr=True).print(f"{name} {settings}: NDCG@10 {ndcg:.4f} on the days before")
+    return max(found, key=lambda one: one[0])[1]
+
+
+def hybrid_and_parts(prefix: str, shop: Path, work: Path, parts: dict[str, dict[str, Any]]) -> Figures:
     """Every part on what came before the exam, and the hybrid, whose weights come from the exam before that one."""
     common = {"data": str(shop), "storage": str(work / "runs"), "hold_back_days": str(2 * HELD_BACK_DAYS), "exam_days": str(HELD_BACK_DAYS)}
-    config = load_config(RecommenderConfig, CONFIGS / "recommender.yaml", common | {"out": str(work / prefix / "early")} | changes)
+    config = load_config(RecommenderConfig, CONFIGS / "recommender.yaml", common | {"out": str(work / prefix / "early")})
+    config = config.model_copy(update={"parts": {name: settings | parts.get(name, {}) for name, settings in config.parts.items()}})
     began = time.perf_counter()
     train(config)
     early = registry.load(work / prefix / "early").model
@@ -152,20 +168,29 @@ def retail(work: Path) -> Figures:
     os.environ["SUASION_DATA"] = str(data_root().resolve())
     Ingestion(PROJECT / "examples" / "mappings" / "online_retail.yaml", work / "retail").run()
     data = choices.of_shop(work / "retail", hold_back_days=HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
-    settings = AlsSettings(dim=FACTORS, iterations=ITERATIONS, unobserved=1.0, regularisation=0.003)
+    before = choices.of_shop(work / "retail", hold_back_days=2 * HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
     figures: Figures = {"retail_judged_shoppers": sum(map(bool, data.exams[0].targets))}
+
+    def our_als(interactions: Interactions, settings: Settings) -> Als:
+        unobserved, regularisation = settings
+        return Als.fit(interactions, AlsSettings(FACTORS, ITERATIONS, unobserved, regularisation), SEED)
+
+    neighbours = best_of("item-kNN", KNN_GRID, lambda known, settings: ItemKnn(known, int(settings[0])), before)
+    library = best_of("library's ALS", LIBRARY_GRID, lambda known, settings: LibraryAls(known, *settings), before)
+    ours = best_of("our ALS", OUR_GRID, our_als, before)
     alternatives: dict[str, Callable[[], Scoring]] = {
-        "retail_alone_popularity": lambda: Popularity.fit(data.training),
-        "retail_item_knn": lambda: ItemKnn(data.training),
-        "retail_library_als": lambda: LibraryAls(data.training, settings),
-        "retail_our_als": lambda: Als.fit(data.training, settings, SEED),
+        "retail_alone_popularity": lambda: Popularity.fit(data.training, SEED),
+        "retail_item_knn": lambda: ItemKnn(data.training, int(neighbours[0])),
+        "retail_library_als": lambda: LibraryAls(data.training, *library),
+        "retail_our_als": lambda: our_als(data.training, ours),
     }
     for name, make in alternatives.items():
         figures |= judged(name, make, data.exams[0])
     figures["retail_our_als_seconds_vs_library"] = round(
         float(figures["retail_our_als_seconds"]) / float(figures["retail_library_als_seconds"]), 2
     )
-    return figures | hybrid_and_parts("retail", work / "retail", work, {})
+    factors = {"dim": FACTORS, "unobserved": ours[0], "regularisation": ours[1]}
+    return figures | hybrid_and_parts("retail", work / "retail", work, {"als": factors, "content": factors})
 
 
 def shop(work: Path) -> Figures:

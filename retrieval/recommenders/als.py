@@ -99,7 +99,7 @@ def solve(seen: csr_matrix, fixed: torch.Tensor, settings: AlsSettings, gram: to
     solved = torch.zeros(seen.shape[0], settings.dim)
     order = np.argsort(counts, kind="stable")
     order = order[counts[order] > 0]
-    eye = torch.eye(settings.dim)
+    padded = torch.cat([fixed, torch.zeros(1, settings.dim)])
     start = 0
     while start < len(order):
         longest = counts[order[start]]
@@ -107,20 +107,25 @@ def solve(seen: csr_matrix, fixed: torch.Tensor, settings: AlsSettings, gram: to
         while end < len(order) and counts[order[end]] * (end + 1 - start) <= max(_BLOCK * 8, longest) and end - start < _BLOCK // 4:
             end += 1
         part = order[start:end]
-        vectors, weights = _gather(seen, part, int(counts[part[-1]]), fixed)
-        weighted = vectors * weights[:, :, None]
-        system = background + weighted.transpose(1, 2) @ vectors
-        system += torch.from_numpy(strength[part]).float()[:, None, None] * eye
-        solved[part] = torch.cholesky_solve(weighted.sum(1)[:, :, None], torch.linalg.cholesky(system))[:, :, 0]
+        vectors, roots = _gather(seen, part, int(counts[part[-1]]), padded)
+        system = torch.baddbmm(background.expand(len(part), -1, -1), vectors.mT, vectors)
+        system.diagonal(dim1=1, dim2=2).add_(torch.from_numpy(strength[part]).float()[:, None])
+        solved[part] = torch.cholesky_solve(vectors.mT @ roots[:, :, None], torch.linalg.cholesky(system))[:, :, 0]
         start = end
     return solved
 
 
-def _gather(seen: csr_matrix, part: np.ndarray, width: int, fixed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(b, width, d) vectors of what these rows have and (b, width) weights, 0 where a row has fewer."""
+def _gather(seen: csr_matrix, part: np.ndarray, width: int, padded: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(b, width, d) vectors of what these rows have, times the root of their weights, and (b, width) these roots; 0 where a row has
+    fewer. The last row of `padded` is zero."""
     counts = seen.indptr[part + 1] - seen.indptr[part]
     filled = np.arange(width) < counts[:, None]
     places = (seen.indptr[part, None] + np.arange(width))[filled]
-    columns, weights = np.zeros((len(part), width), np.int64), np.zeros((len(part), width), np.float32)
-    columns[filled], weights[filled] = seen.indices[places], seen.data[places]
-    return fixed[torch.from_numpy(columns)], torch.from_numpy(weights)
+    columns = np.full((len(part), width), len(padded) - 1)
+    columns[filled] = seen.indices[places]
+    vectors = padded[torch.from_numpy(columns)]
+    data = np.sqrt(seen.data[places])
+    roots = np.zeros((len(part), width), np.float32)
+    roots[filled] = data
+    held = torch.from_numpy(roots)
+    return vectors if (data == 1).all() else vectors * held[:, :, None], held
