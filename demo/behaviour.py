@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from copywriting.taxonomy import VERTICALS
 from demo.merchandise import CURRENCIES, Merchandise, Range
-from demo.people import Shopper, Taste, lives_of, taste_of
+from demo.people import AGE_BANDS, Shopper, Taste, likely_lives, lives_of, taste_of
 from demo.reviews import review
 from retrieval.tables import EVENTS
 
@@ -92,6 +92,7 @@ class Behaviour:
         self._shop, self._quality, self._paid, self._seed = shop, quality, paid, seed
         self._end = datetime.datetime.combine(today, datetime.time(tzinfo=datetime.UTC))
         self._lives = lives_of()
+        self._likely = {age: likely_lives(age) for age in (*AGE_BANDS, None)}
         self._by_kind: dict[str, list[Merchandise]] = {}
         for product in shop.products:
             self._by_kind.setdefault(product.kind, []).append(product)
@@ -104,7 +105,7 @@ class Behaviour:
 
     def _days_of(self, shopper: Shopper) -> list[Event]:
         rng = random.Random(f"{self._seed} {shopper.shopper_id}")
-        taste = taste_of(self._shop.products, self._lives, rng)
+        taste = taste_of(self._shop.products, self._lives, self._likely[shopper.attributes.get("age_band")], rng)
         fits = {product.product_id: self._fit(taste, product) for product in self._shop.products}
         visitor = _Visitor(shopper, taste, fits, rng)
         for start in self._session_starts(rng):

@@ -25,6 +25,7 @@ GENDERS: dict[str, float] = {"female": 0.5, "male": 0.44, "other": 0.06}
 _CONSENTING = 0.85
 _LAPSED = 0.04  # of all shoppers: agreed once, and the agreement has run out
 _LIMITED = 0.2  # of all shoppers: agreed until a coming date
+_OF_THE_AGE = 4.0
 _TOLD = {"name": 0.8, "city": 0.75, "age_band": 0.7, "gender": 0.6, "country": 1.0}
 """Attribute → the share of shoppers who gave it."""
 
@@ -62,9 +63,10 @@ def recruit(count: int, today: datetime.date, seed: int, source: Path = PEOPLE) 
     return tuple(_shopper(f"shopper-{number:04d}", known, today, rng) for number in range(1, count + 1))
 
 
-def taste_of(products: Sequence[Merchandise], lives: Mapping[str, Sequence[str]], rng: random.Random) -> Taste:
-    """Two to four kinds out of one or two lives, the rest of those lives as neighbours, and a preference within each kind."""
-    chosen = rng.sample(list(lives), 1 + int(rng.random() < 0.45))
+def taste_of(products: Sequence[Merchandise], lives: Mapping[str, Sequence[str]], likely: Mapping[str, float], rng: random.Random) -> Taste:
+    """Two to four kinds out of one or two lives, the rest of those lives as neighbours, and a preference within each kind. `likely` is
+    the weight of each life."""
+    chosen = drawn(likely, 1 + int(rng.random() < 0.45), rng)
     kinds: dict[str, float] = {}
     for life in chosen:
         wanted = 2 if len(chosen) == 2 else rng.randint(2, 4)
@@ -79,6 +81,22 @@ def taste_of(products: Sequence[Merchandise], lives: Mapping[str, Sequence[str]]
         patience=rng.uniform(1.5, 5.5),
         generosity=rng.gauss(0, 0.35),
     )
+
+
+def drawn(weights: Mapping[str, float], count: int, rng: random.Random) -> list[str]:
+    """That many different keys, by weight."""
+    left = dict(weights)
+    chosen: list[str] = []
+    while left and len(chosen) < count:
+        chosen += rng.choices(list(left), list(left.values()))
+        del left[chosen[-1]]
+    return chosen
+
+
+def likely_lives(age_band: str | None, source: Path = PEOPLE) -> dict[str, float]:
+    """Life → weight at an age; of somebody whose age nobody knows, all alike."""
+    known = yaml.safe_load(source.read_text(encoding="utf-8"))
+    return {life: _OF_THE_AGE if age_band in known["ages"].get(life, ()) else 1.0 for life in known["lives"]}
 
 
 def lives_of(source: Path = PEOPLE) -> dict[str, list[str]]:

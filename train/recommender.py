@@ -64,7 +64,7 @@ class RecommenderConfig(TrainConfig):
     weighted: bool = False
     ridge: float = Field(default=1.0, gt=0)
     parts: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """For the hybrid: recommender → settings that differ from these."""
+    """For the hybrid: part → settings that differ from these. A part is named after its recommender, or else says which with `model`."""
     fitted_parts: dict[str, InputPath] = Field(default_factory=dict)
     """Set by the hybrid's own command: where its parts were left."""
 

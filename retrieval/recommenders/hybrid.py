@@ -20,6 +20,8 @@ from retrieval.recommenders.contract import History, PreferenceModel, Vectors
 BUCKETS = (0, 1, 3, 10)
 """A history of at least so many events has weights of its own."""
 _SAMPLE = 800
+_FITTED = 1_500
+"""Shoppers of one bucket that its weights are learned on."""
 _FACTORS = (0.0, 0.5, 0.8, 1.25, 2.0)
 _ROUNDS = 12
 _K = 10
@@ -98,7 +100,11 @@ class Hybrid(PreferenceModel):
             part.save(directory / name)
             if name in self._maps:
                 self._maps[name].save(directory / name / "content_map.npz")
-        held = {"parts": list(self.parts), "scales": self.scales.tolist(), "weights": self.weights.tolist()}
+        held = {
+            "parts": {name: part.name for name, part in self.parts.items()},
+            "scales": self.scales.tolist(),
+            "weights": self.weights.tolist(),
+        }
         (directory / "hybrid.json").write_text(json.dumps(held))
 
     @classmethod
@@ -107,7 +113,7 @@ class Hybrid(PreferenceModel):
         from retrieval.recommenders.registry import MODELS
 
         held = json.loads((directory / "hybrid.json").read_text())
-        parts = {name: MODELS[name].load(directory / name) for name in held["parts"]}
+        parts = {name: MODELS[model].load(directory / name) for name, model in held["parts"].items()}
         maps = {name: ContentMap.load(path) for name in parts if (path := directory / name / "content_map.npz").is_file()}
         return cls(parts, np.array(held["scales"], np.float32), np.array(held["weights"], np.float32), maps)
 
@@ -138,7 +144,7 @@ def _bucket_weights(
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     least, most = BUCKETS[number], BUCKETS[number + 1] - 1 if number + 1 < len(BUCKETS) else None
-    chosen = [i for i in rng.permutation(len(histories)) if targets[i] and len(histories[i]) >= least][:_SAMPLE]
+    chosen = [i for i in rng.permutation(len(histories)) if targets[i] and len(histories[i]) >= least][:_FITTED]
     if not chosen:
         return np.ones(len(parts))
     shortened = [_latest(histories[i], least if most is None else int(rng.integers(least, most + 1)), most is None) for i in chosen]

@@ -17,6 +17,8 @@ from retrieval.behaviour.segments import SegmentModel, clusters
 from retrieval.interactions import Interactions
 from retrieval.recommenders.contract import History
 
+SEGMENT = "segment"
+"""The kind of these words: `segment:3`."""
 _FITTED = 20_000
 """Shoppers that segments are found among: a stride through all."""
 
@@ -58,7 +60,7 @@ class ShopperSegments:
         found = self.model.assign_all([self.features(histories[place]) for place in active])
         words: list[tuple[str, ...]] = [()] * len(histories)
         for place, segment in zip(active, found.tolist(), strict=True):
-            words[place] = (f"segment:{segment}",)
+            words[place] = (f"{SEGMENT}:{segment}",)
         return words
 
     def save(self, path: Path) -> None:

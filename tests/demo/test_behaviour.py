@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copywriting.taxonomy import VERTICALS
-from demo.people import lives_of
+from demo.people import AGE_BANDS, likely_lives, lives_of
 from demo.reviews import LANGUAGES, POLARITIES, clauses_of, labelled_sentences, polarity_of, review
 from retrieval import tables
 from tests.demo.conftest import TODAY
@@ -146,8 +146,19 @@ def test_kinds_of_one_life_are_looked_at_by_the_same_shoppers(events: list[dict]
     assert together > 3 * len(viewers["strollers"] & viewers["keyboards"]) / len(viewers["strollers"])
 
 
+def test_the_old_look_at_other_things_than_the_young(events: list[dict], shoppers: dict):
+    looks, of_theirs = Counter(), Counter()
+    for event in events:
+        if event["kind"] == "view":
+            age = shoppers[event["shopper_id"]]["attributes"].get("age_band")
+            looks[age] += 1
+            of_theirs[age] += event["product_id"].split("-")[1] in ("pensions", "funds", "decor")
+    assert of_theirs["55+"] / looks["55+"] > 2 * of_theirs["18-24"] / looks["18-24"]
+
+
 def test_every_life_names_kinds_of_the_taxonomy_and_every_kind_has_a_life():
     assert {kind for kinds in lives_of().values() for kind in kinds} == KINDS
+    assert {age for life in lives_of() for age in AGE_BANDS if likely_lives(age)[life] > likely_lives(None)[life]} == set(AGE_BANDS)
 
 
 def test_searches_and_reviews_are_in_the_shoppers_language(events: list[dict], shoppers: dict):

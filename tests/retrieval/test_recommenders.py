@@ -217,3 +217,21 @@ def test_without_attributes_popularity_has_no_segments(shop):
     bare = Interactions(shop.product_ids, shop.shopper_ids, shop.histories)
     model = Popularity.fit(bare)
     np.testing.assert_array_equal(model.scores([history([0], ("club:tea",))]), model.scores([history([6], ("club:tea",))]))
+
+
+def test_a_kind_of_word_that_says_nothing_counts_for_nothing_in_popularity(shop):
+    rng = np.random.default_rng(5)
+    tossed = [History(one.rows, one.weights, one.days, (*one.context, f"coin:{rng.integers(2)}")) for one in shop.histories]
+    model = Popularity.fit(Interactions(shop.product_ids, shop.shopper_ids, tuple(tossed)))
+    newcomer = dict(zip(model.words, model.weights[0].tolist(), strict=True))
+    assert newcomer["coin:0"] == newcomer["coin:1"] < 0.2 < newcomer["club:tea"]
+
+
+def test_a_hybrid_may_have_two_parts_of_one_kind(shop, fitted, tmp_path):
+    factors = {name: Als.fit(shop, AlsSettings(dim=4, iterations=6), seed) for seed, name in enumerate(("first", "second"))}
+    model = Hybrid(factors, np.ones(2, np.float32), np.ones((4, 2), np.float32), {})
+    registry.save(model, shop.product_ids, shop.attribute_names, tmp_path / "model")
+    write_card(tmp_path / "model", kind=registry.KIND, name="hybrid", command="", seed=0)
+    loaded = registry.load(tmp_path / "model").model
+    assert list(loaded.parts) == ["first", "second"]
+    np.testing.assert_allclose(loaded.scores(shop.histories[:3]), model.scores(shop.histories[:3]), atol=1e-5)

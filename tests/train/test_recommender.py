@@ -92,11 +92,13 @@ def test_what_cannot_work_is_refused_with_key_value_and_remedy(tmp_path, rounds)
 
 
 def test_a_bad_setting_of_a_part_is_named(tmp_path, rounds):
+    with pytest.raises(ConfigError, match=r"parts\.second\.model = 'second': .*change it"):
+        train(config(tmp_path, rounds, model="hybrid", parts={"als": {}, "second": {}}))
     with pytest.raises(ConfigError, match=r"parts\.als\.iterations = 0: .* greater than or equal to 1; change it"):
         train(config(tmp_path, rounds, model="hybrid", parts={"als": {"iterations": 0}, "popularity": {}}))
 
 
-@pytest.mark.parametrize("name", ["recommender.yaml", "recommender_sequence.yaml"])
+@pytest.mark.parametrize("name", ["recommender.yaml", "recommender_sequence.yaml", "recommender_published.yaml"])
 def test_the_shipped_configs_are_valid(name, rounds):
     given = {"data": str(rounds)} | ({"attributes": str(rounds)} if "sequence" in name else {})
     assert load_config(RecommenderConfig, CONFIGS / name, given).out.name
