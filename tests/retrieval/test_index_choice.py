@@ -24,6 +24,10 @@ def test_size_and_dimension_choose_the_kind_and_say_why(rows, dim, kind):
     assert choice.reason == KINDS[kind].reason
 
 
+def test_a_graph_is_searched_further_in_a_larger_corpus():
+    assert [choose(rows, 384, "hnsw").pool for rows in (1_000, 100_000, 1_000_000)] == [128, 128, 256]
+
+
 def test_a_large_corpus_beside_a_gpu_gets_lists_that_the_gpu_can_search():
     kind = choose(HNSW_ROWS, 128, gpus=1).kind
     assert on_gpu(kind, 1)
