@@ -99,11 +99,12 @@ def test_every_product_has_a_vector_even_one_that_the_recommender_never_saw(trai
     younger = replace(fitted, product_ids=tuple("unknown" if name == TEA else name for name in fitted.product_ids))
     placed = product_vectors(shop, catalogue, younger, reader)
     row = catalogue.rows_of([TEA])[0]
-    others = [catalogue.rows_of([name])[0] for name in (TEA, "oolong", KEYS)]
     assert placed.shape == whole.shape
     assert np.isfinite(placed).all()
-    near = [float(placed[row] @ whole[other]) / np.linalg.norm(whole[other]) for other in others]
-    assert near[0] > near[2], "it lies nearer to where it was learned than to a keyboard"
+    row_of = {product_id: number for number, product_id in enumerate(fitted.product_ids)}
+    histories = [history_of([viewed(name)], row_of, (), NOW) for name in ("oolong", KEYS)]
+    drinker, typist = fitted.model.shopper_vectors(histories) @ placed[row]
+    assert drinker > typist, "who looked at another tea is nearer to it than who looked at a keyboard"
 
 
 def test_a_recommender_whose_files_were_changed_is_refused(trained, tmp_path):
