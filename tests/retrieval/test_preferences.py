@@ -102,9 +102,9 @@ def test_every_product_has_a_vector_even_one_that_the_recommender_never_saw(trai
     assert placed.shape == whole.shape
     assert np.isfinite(placed).all()
     row_of = {product_id: number for number, product_id in enumerate(fitted.product_ids)}
-    histories = [history_of([viewed(name)], row_of, (), NOW) for name in ("oolong", KEYS)]
+    histories = [history_of([viewed(name)], row_of, (), NOW) for name in (TEA, KEYS)]
     drinker, typist = fitted.model.shopper_vectors(histories) @ placed[row]
-    assert drinker > typist, "who looked at another tea is nearer to it than who looked at a keyboard"
+    assert drinker > typist, "it lies where it was learned: nearer to who looked at it than to who looked at a keyboard"
 
 
 def test_a_recommender_whose_files_were_changed_is_refused(trained, tmp_path):
