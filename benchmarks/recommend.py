@@ -5,7 +5,7 @@ beauty  the hybrid of `train/configs/recommender_published.yaml` on Amazon Beaut
 retail  Online Retail, the last 28 days held back: popularity, item-kNN, the ALS of the `implicit` library, ours, every part of the
         hybrid and the hybrid, whose weights come from the 28 days before those; quality and seconds in one run. The settings of
         item-kNN and of both ALS are the best of a grid on those 28 days before; seconds are those of the one fit that is judged.
-shop    the sample shop the same way, then cold start: shoppers of whom only the context is known, products that were never sold.
+shop    the sample shop the same way, then cold start: shoppers of whom only the context or one event is known, products never sold.
 
 The real data is looked for in SUASION_DATA (default: ../shared/data beside the project). `pip install -e '.[benchmarks]'` first.
 """
@@ -204,7 +204,6 @@ def shop(work: Path) -> Figures:
     figures = hybrid_and_parts("shop", work / "shop", work, {})
     data = choices.of_shop(work / "shop", hold_back_days=HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
     exam = data.exams[0]
-    late = {name: registry.load(work / "shop" / name).model for name in ("popularity", "factorisation_machine")}
     bare = [History(history.rows[:0], history.weights[:0], history.days[:0], history.context) for history in exam.histories]
     newest = [History(one.rows[-1:], one.weights[-1:], one.days[-1:], one.context) for one in exam.histories]
     nameless = [History(one.rows, one.weights, one.days) for one in bare]
@@ -212,7 +211,7 @@ def shop(work: Path) -> Figures:
     parts = {name: registry.load(work / "shop" / name).model for name in early.parts}  # type: ignore[attr-defined]
     hybrid = early.with_parts(parts, exam.histories, data.training)  # type: ignore[attr-defined]
     cold = {
-        "cold_shopper_everybody": set_metrics(late["popularity"], nameless, exam.targets, 10)["ndcg_10"],
+        "cold_shopper_everybody": set_metrics(parts["popularity"], nameless, exam.targets, 10)["ndcg_10"],
         "cold_shopper_hybrid": set_metrics(hybrid, bare, exam.targets, 10)["ndcg_10"],
         "after_one_event_hybrid": set_metrics(hybrid, newest, exam.targets, 10)["ndcg_10"],
     }

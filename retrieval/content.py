@@ -96,5 +96,5 @@ def _held(shop: Path) -> tuple[dict[str, Vectors], str]:
     models = table["model"].unique().to_pylist()
     if len(models) > 1:
         raise tables.TableError(f"{tables.path_of(shop, 'picture_vectors')}: vectors of {len(models)} models, {models}; make it again")
-    vectors = [np.array(vector, np.float32) for vector in table["vector"].to_pylist()]
+    vectors = np.vstack(table["vector"].to_numpy()) if len(table) else np.empty((0, 0), np.float32)
     return dict(zip(table["product_id"].to_pylist(), vectors, strict=True)), (models or [""])[0]

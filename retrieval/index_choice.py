@@ -59,6 +59,11 @@ class _Kind:
     probes: int = 0
     ef_construction: int = 0
 
+    def pool_for(self, rows: int) -> int:
+        """A graph must be searched further in a larger corpus: its pool grows with the logarithm of the rows, 128 at 100,000, 256 at a
+        million (recall@10 was 0.93 with 128 there, at 384 dimensions)."""
+        return round(self.pool * (1 + math.log10(max(1.0, rows / _ROWS_OF_POOL)))) if self.ef_construction else self.pool
+
 
 # pool and probes give recall@10 of 0.983 (ivf-pq) to 0.999 (hnsw) on 100,000 × 128 clustered vectors: 0.95 and a reserve for larger corpora
 KINDS: dict[str, _Kind] = {
@@ -111,17 +116,11 @@ def choose(rows: int, dim: int, kind: str | None = None, *, unit: bool = True, g
         name,
         reason,
         entry.factory.format(lists=lists, subquantisers=_subquantisers(dim)),
-        pool=_pool(name, entry.pool, rows),
+        pool=entry.pool_for(rows),
         probes=min(lists, entry.probes * (_LIFTED_PROBES if lifted else 1)),
         ef_construction=entry.ef_construction,
         lifted=lifted,
     )
-
-
-def _pool(name: str, pool: int, rows: int) -> int:
-    """A graph's search must look further in a larger corpus: efSearch grows with the logarithm of the rows, 128 at 100,000, 256 at a
-    million (recall@10 0.93 with 128 there, at 384 dimensions)."""
-    return round(pool * (1 + math.log10(max(1.0, rows / _ROWS_OF_POOL)))) if name == "hnsw" else pool
 
 
 def _by_size(rows: int, dim: int, unit: bool, gpus: int) -> str:

@@ -237,6 +237,11 @@ OPTIONAL: dict[str, pa.Schema] = {"market": MARKET, "picture_vectors": PICTURE_V
 multimodal.picture_vectors SHOP`, else recommenders know products by their text alone."""
 
 _ALL = SCHEMAS | DERIVED | OPTIONAL
+_MADE_BY = (
+    dict.fromkeys(SCHEMAS, "`python -m retrieval.ingest MAPPING.yaml` or `python -m demo.shop`")
+    | dict.fromkeys(DERIVED, "`python -m retrieval.portrait SHOP`")
+    | {"market": "`python -m retrieval.market SHOP FILE.csv`", "picture_vectors": "`python -m multimodal.picture_vectors SHOP`"}
+)
 
 
 class TableError(ValueError):
@@ -279,10 +284,5 @@ def read(shop: Path, table: str) -> pa.Table:
     """Read a table of a shop and check it against its schema."""
     path = path_of(shop, table)
     if not path.is_file():
-        made = (
-            "`python -m retrieval.portrait SHOP`"
-            if table in DERIVED
-            else "`python -m retrieval.ingest MAPPING.yaml` or `python -m demo.shop`"
-        )
-        raise TableError(f"{path}: no such table; make it with {made}")
+        raise TableError(f"{path}: no such table; make it with {_MADE_BY[table]}")
     return conform(pq.read_table(path), _ALL[table], path)

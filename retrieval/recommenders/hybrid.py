@@ -74,10 +74,17 @@ class Hybrid(PreferenceModel):
         return Hybrid(parts, scales, self.weights, _content_maps(parts, interactions))
 
     def shopper_vectors(self, histories: Sequence[History]) -> Vectors:
-        """Parts side by side, each times the weight for this length of history."""
+        """Parts side by side, each times the weight for this length of history; a part is not asked where that is zero."""
         bucket = np.searchsorted(BUCKETS, [len(history) for history in histories], side="right") - 1
-        pieces = [part.shopper_vectors(histories) * self.weights[bucket, place][:, None] for place, part in enumerate(self.parts.values())]
-        joined: Vectors = np.concatenate(pieces, axis=1)
+        joined: Vectors = np.zeros((len(histories), self.product_vectors.shape[1]), np.float32)
+        start = 0
+        for place, part in enumerate(self.parts.values()):
+            end = start + part.product_vectors.shape[1]
+            weights = self.weights[bucket, place]
+            asked = np.flatnonzero(weights)
+            if len(asked):
+                joined[asked, start:end] = part.shopper_vectors([histories[row] for row in asked]) * weights[asked, None]
+            start = end
         return joined
 
     def new_product_vectors(self, attributes: Sequence[Sequence[int]], content: Vectors | None) -> Vectors:

@@ -16,6 +16,8 @@ from retrieval.recommenders.popularity import Popularity
 from retrieval.recommenders.sequence import SequenceModel
 
 KIND = "recommender"
+FORMAT = 2
+"""Of the files that models write; raised when they change, so that an older directory is refused by name and not by a missing key."""
 
 MODELS: dict[str, type[PreferenceModel]] = {
     "popularity": Popularity,
@@ -45,7 +47,7 @@ def save(
 ) -> None:
     """Write a model directory without its card. `content` made the products' content vectors; new products will be read with it."""
     directory.mkdir(parents=True, exist_ok=True)
-    described = {"model": model.name, "product_ids": list(product_ids), "attribute_names": list(attribute_names)}
+    described = {"format": FORMAT, "model": model.name, "product_ids": list(product_ids), "attribute_names": list(attribute_names)}
     (directory / "recommender.json").write_text(json.dumps(described, ensure_ascii=False))
     (directory / "fitted").mkdir()
     model.save(directory / "fitted")
@@ -62,6 +64,10 @@ def load(directory: Path) -> Fitted:
 def load_verified(directory: Path) -> Fitted:
     """Read a directory whose hashes somebody checked, e.g. inside an index."""
     described = json.loads((directory / "recommender.json").read_text())
+    if (given := described.get("format", 1)) != FORMAT:
+        raise ArtifactError(
+            f"{directory}: format {given} of recommenders, {FORMAT} is read here; train it again: python -m train.recommender"
+        )
     name = described["model"]
     if name not in MODELS:
         raise ArtifactError(f"{directory}: model {name!r} is not known here; use one of {sorted(MODELS)} or a newer version")

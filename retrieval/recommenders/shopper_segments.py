@@ -35,29 +35,19 @@ class ShopperSegments:
         """None where the products have no attributes, or the shoppers are too few to divide."""
         if not interactions.attribute_names:
             return None
-        bare = cls(SegmentModel(Encoding([], [], [], {}, [], [], []), []), interactions.attribute_names, interactions.attributes)
+        names, attributes = interactions.attribute_names, interactions.attributes
         active = [history for history in interactions.histories if len(history)]
-        rows = [bare.features(history) for history in active[:: max(1, -(-len(active) // _FITTED))]]
+        rows = [_features(history, names, attributes) for history in active[:: max(1, -(-len(active) // _FITTED))]]
         if not rows:
             return None
         encoding = fit(rows, seed)
         _, _, centroids = clusters(np.nan_to_num(encoding.vectors(rows)).astype(np.float32), seed)
-        return cls(SegmentModel(encoding, centroids), bare._names, bare._attributes) if len(centroids) > 1 else None
-
-    def features(self, history: History) -> Features:
-        """The columns of shopper_features that a history gives."""
-        affinity: dict[str, float] = {}
-        for row, weight in zip(history.rows.tolist(), history.weights.tolist(), strict=True):
-            for number in self._attributes[row] if weight > 0 else ():
-                affinity[self._names[number]] = affinity.get(self._names[number], 0.0) + weight
-        total = sum(affinity.values())
-        shares = {name: value / total for name, value in affinity.items()}
-        return {"frequency": len(history), "recency_days": float(history.days.min()), "category_affinity": shares}
+        return cls(SegmentModel(encoding, centroids), names, attributes) if len(centroids) > 1 else None
 
     def words(self, histories: Sequence[History]) -> list[tuple[str, ...]]:
         """`segment:3` for each shopper; nothing for one without events."""
         active = [place for place, history in enumerate(histories) if len(history)]
-        found = self.model.assign_all([self.features(histories[place]) for place in active])
+        found = self.model.assign_all([_features(histories[place], self._names, self._attributes) for place in active])
         words: list[tuple[str, ...]] = [()] * len(histories)
         for place, segment in zip(active, found.tolist(), strict=True):
             words[place] = (f"{SEGMENT}:{segment}",)
@@ -78,3 +68,14 @@ class ShopperSegments:
         """From `save`."""
         held = json.loads(path.read_text(encoding="utf-8"))
         return cls(SegmentModel(Encoding(**held["encoding"]), held["centroids"]), held["names"], held["products"])
+
+
+def _features(history: History, names: Sequence[str], attributes: Sequence[Sequence[int]]) -> Features:
+    """The columns of shopper_features that a history gives."""
+    affinity: dict[str, float] = {}
+    for row, weight in zip(history.rows.tolist(), history.weights.tolist(), strict=True):
+        for number in attributes[row] if weight > 0 else ():
+            affinity[names[number]] = affinity.get(names[number], 0.0) + weight
+    total = sum(affinity.values())
+    shares = {name: value / total for name, value in affinity.items()}
+    return {"frequency": len(history), "recency_days": float(history.days.min()), "category_affinity": shares}

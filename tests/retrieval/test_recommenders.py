@@ -201,7 +201,9 @@ def test_the_hybrid_weighs_by_length_of_history(fitted):
 
 
 def test_a_directory_of_an_unknown_model_is_refused(tmp_path):
-    (tmp_path / "recommender.json").write_text(json.dumps({"model": "oracle", "product_ids": [], "attribute_names": []}))
+    (tmp_path / "recommender.json").write_text(
+        json.dumps({"format": registry.FORMAT, "model": "oracle", "product_ids": [], "attribute_names": []})
+    )
     with pytest.raises(ArtifactError, match="'oracle' is not known"):
         registry.load_verified(tmp_path)
 
@@ -235,3 +237,25 @@ def test_a_hybrid_may_have_two_parts_of_one_kind(shop, fitted, tmp_path):
     loaded = registry.load(tmp_path / "model").model
     assert list(loaded.parts) == ["first", "second"]
     np.testing.assert_allclose(loaded.scores(shop.histories[:3]), model.scores(shop.histories[:3]), atol=1e-5)
+
+
+def test_a_part_whose_weight_is_zero_is_not_asked(shop, fitted, monkeypatch):
+    parts = {"popularity": fitted["popularity"], "als": fitted["als"]}
+    model = Hybrid(parts, np.ones(2, np.float32), np.array([[1, 0], [1, 0.5], [1, 0], [1, 0]], np.float32), {})
+    asked = []
+    monkeypatch.setattr(
+        fitted["als"], "shopper_vectors", lambda given: asked.append(len(given)) or Als.shopper_vectors(fitted["als"], given)
+    )
+    scores = model.scores([NOBODY, history([0]), history([6, 7, 8])])
+    assert asked == [1], "only the shopper of one event"
+    np.testing.assert_allclose(scores[[0, 2]], fitted["popularity"].scores([NOBODY, history([6, 7, 8])]), atol=1e-6)
+
+
+def test_a_directory_of_an_older_format_is_refused_with_what_to_do(shop, fitted, tmp_path):
+    registry.save(fitted["als"], shop.product_ids, shop.attribute_names, tmp_path / "model")
+    described = json.loads((tmp_path / "model" / "recommender.json").read_text())
+    del described["format"]
+    (tmp_path / "model" / "recommender.json").write_text(json.dumps(described))
+    write_card(tmp_path / "model", kind=registry.KIND, name="als", command="", seed=0)
+    with pytest.raises(ArtifactError, match=r"format 1 of recommenders, 2 is read here; train it again"):
+        registry.load(tmp_path / "model")
