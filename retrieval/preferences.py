@@ -15,7 +15,7 @@ import numpy as np
 from artifacts.card import verify
 from copywriting.shopper import Event, Shopper
 from retrieval.catalogue import Catalogue
-from retrieval.content import ContentReader
+from retrieval.content_vectors import ContentReader
 from retrieval.encoder import TextEncoder, Vectors
 from retrieval.features import EVENT_WEIGHTS, HALF_LIFE_DAYS
 from retrieval.index import VectorIndex

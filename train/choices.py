@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from retrieval import tables
 from retrieval.catalogue import Catalogue
-from retrieval.content import ContentReader
+from retrieval.content_vectors import ContentReader
 from retrieval.encoder import LsaEncoder
 from retrieval.interactions import Interactions, from_shop, leave_one_out, read_sequences, same_products, split_in_time
 from retrieval.ranking_metrics import hit_metrics, ranks_of_targets, set_metrics

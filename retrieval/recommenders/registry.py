@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artifacts.card import ArtifactError, verify
-from retrieval.content import ContentReader
+from retrieval.content_vectors import ContentReader
 from retrieval.recommenders.als import Als
 from retrieval.recommenders.content import Content
 from retrieval.recommenders.contract import PreferenceModel

@@ -10,7 +10,7 @@ from artifacts.card import ArtifactError, write_card
 from copywriting.shopper import Event, Shopper, anonymous
 from retrieval.build import build_index
 from retrieval.catalogue import Catalogue
-from retrieval.content import ContentReader
+from retrieval.content_vectors import ContentReader
 from retrieval.encoder import LsaEncoder
 from retrieval.interactions import from_shop
 from retrieval.preferences import history_of, product_vectors

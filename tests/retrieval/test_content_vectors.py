@@ -8,7 +8,7 @@ import pytest
 
 from retrieval import tables
 from retrieval.catalogue import Catalogue
-from retrieval.content import ContentReader
+from retrieval.content_vectors import ContentReader
 from retrieval.encoder import LsaEncoder
 from tests.fakes import make_shop
 
