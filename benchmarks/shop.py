@@ -12,11 +12,14 @@ from serve.config import ROOT
 
 
 def prepared_shop(seed: int = 7) -> Path:
-    """Directory of the sample shop with its index beside it; fine-tuned models are the shipped ones where the demo did not run."""
+    """Directory of the sample shop with its index beside it; fine-tuned models are the shipped ones where the demo did not run. Shopper state
+    begins anew: events that an earlier run posted would be known already."""
     directory = VAR / "shop"
     if not (directory / "products.parquet").is_file():
         build(directory, seed=seed)
     build_index(directory, VAR / "index", recommender=ROOT / "models" / "recommender", quiet=True)
+    for path in VAR.glob("state.db*"):
+        path.unlink()
     database = Database(f"sqlite:///{VAR}/state.db")
     load(directory, database, quiet=True)
     database.close()
