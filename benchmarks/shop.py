@@ -12,8 +12,8 @@ from serve.config import ROOT
 
 
 def prepared_shop(seed: int = 7) -> Path:
-    """Directory of the sample shop with its index beside it; fine-tuned models are the shipped ones where the demo did not run. Shopper state
-    begins anew: events that an earlier run posted would be known already."""
+    """Directory of the sample shop with its index beside it; fine-tuned models are the shipped ones where the demo did not run.
+    Shopper state begins anew: events that an earlier run posted would be known already."""
     directory = VAR / "shop"
     if not (directory / "products.parquet").is_file():
         build(directory, seed=seed)
