@@ -5,6 +5,7 @@ beauty  the hybrid of `train/configs/recommender_published.yaml` on Amazon Beaut
 retail  Online Retail, the last 28 days held back: popularity, item-kNN, the ALS of the `implicit` library, ours, every part of the
         hybrid and the hybrid, whose weights come from the 28 days before those; quality and seconds in one run. The settings of
         item-kNN and of both ALS are the best of a grid on those 28 days before; seconds are those of the one fit that is judged.
+        `visit` figures are asked in the middle of a visit, about the rest of it; the others at the beginning of the 28 days.
 shop    the sample shop the same way, then cold start: shoppers of whom only the context or one event is known, products never sold.
 
 The real data is looked for in SUASION_DATA (default: ../shared/data beside the project). `pip install -e '.[benchmarks]'` first.
@@ -156,12 +157,18 @@ def hybrid_and_parts(prefix: str, shop: Path, work: Path, parts: dict[str, dict[
         card = train(part)
         late[name] = registry.load(part.out).model
         figures |= {
-            f"{prefix}_{name}_{key.removeprefix('test_')}": round(v, 4) for key, v in card.metrics.items() if key.startswith("test_")
+            f"{prefix}_{name}_{key.removeprefix('test_')}": round(v, 4)
+            for key, v in card.metrics.items()
+            if key.startswith(("test_", choices.VISIT))
         }
     blended = early.with_parts(late, exam.training.histories, exam.training)  # type: ignore[attr-defined]
-    figures |= judged(f"{prefix}_hybrid", lambda: blended, exam.exams[0]) | {f"{prefix}_hybrid_seconds": round(time.perf_counter() - began)}
-    best = max(float(figures[f"{prefix}_{name}_ndcg_10"]) for name in config.parts)
-    return figures | {f"{prefix}_hybrid_vs_best_part": round(float(figures[f"{prefix}_hybrid_ndcg_10"]) / best, 3)}
+    for one in exam.exams:
+        figures |= judged(f"{prefix}_hybrid", lambda: blended, one)
+    figures[f"{prefix}_hybrid_seconds"] = round(time.perf_counter() - began)
+    for situation in ("", f"{choices.VISIT}_"):
+        best = max(float(figures[f"{prefix}_{name}_{situation}ndcg_10"]) for name in config.parts)
+        figures[f"{prefix}_{situation}hybrid_vs_best_part"] = round(float(figures[f"{prefix}_hybrid_{situation}ndcg_10"]) / best, 3)
+    return figures
 
 
 def retail(work: Path) -> Figures:

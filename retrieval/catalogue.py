@@ -5,6 +5,7 @@ Rows stay in Arrow and become `Product` only when asked for, so a replica holds 
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 from copywriting.product import Offer, Product
 from retrieval import tables
+
+_KEPT_PRODUCTS = 4096
+"""Products, of those asked for last, that stay made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Catalogue:
         self._row_of = {product_id: row for row, product_id in enumerate(self.product_ids)}
         self._kinds, self._verticals = self._rows["kind"].to_pylist(), self._rows["vertical"].to_pylist()
         self._columns: dict[str, _Columns] = {}
+        self._product = lru_cache(_KEPT_PRODUCTS)(self._made)  # nested Arrow rows are slow to read: 0.3 ms each
 
     @classmethod
     def read(cls, shop: Path) -> "Catalogue":
@@ -142,7 +147,7 @@ class Catalogue:
             )
         return self._columns[locale]
 
-    def _product(self, row: int) -> Product:
+    def _made(self, row: int) -> Product:
         record: dict[str, Any] = self._rows.slice(row, 1).to_pylist()[0]
         offer = record.pop("offer")
         attributes = dict(record.pop("attributes"))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from retrieval import tables
 from retrieval.catalogue import Catalogue
 from retrieval.features import EVENT_WEIGHTS, consenting
-from retrieval.recommenders.contract import History, Vectors
+from retrieval.recommenders.contract import VISIT_GAP_DAYS, History, Vectors
 
 _DAY_US = 86_400e6
 
@@ -99,9 +99,9 @@ def _open(path: Path) -> IO[str]:
 
 
 def _ordered(rows: Sequence[int]) -> History:
-    """A history that knows only its order: an event a day, the last one now."""
+    """A history that knows only its order: an event a day, the last one a day ago."""
     count = len(rows)
-    return History(np.array(rows, np.int64), np.ones(count, np.float32), np.arange(count - 1, -1, -1, dtype=np.float32))
+    return History(np.array(rows, np.int64), np.ones(count, np.float32), np.arange(count, 0, -1, dtype=np.float32))
 
 
 def _attributes(path: Path, ids: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
@@ -179,3 +179,34 @@ def split_in_time(interactions: Interactions, days: float) -> tuple[Interactions
         before.append(History(history.rows[early], history.weights[early], history.days[early] - np.float32(days), history.context))
         after.append(set(history.rows[~early & (history.weights > 0)].tolist()) - set(history.rows[early].tolist()))
     return interactions.with_histories(before), after
+
+
+def cut_in_visits(interactions: Interactions, days: float, seed: int) -> tuple[Interactions, list[set[int]]]:
+    """One moment of the last `days` for each shopper, in the middle of a visit: (histories up to then, aged from then; what they newly
+    took up in the rest of that visit). A shopper who did nothing new in a visit keeps no history and no target."""
+    rng = np.random.default_rng(seed)
+    before: list[History] = []
+    after: list[set[int]] = []
+    for history in interactions.histories:
+        moments = _moments(history, days)
+        cut, wanted = moments[int(rng.integers(len(moments)))] if moments else (0, set())
+        now = history.days[cut - 1] if cut else np.float32(0)
+        before.append(History(history.rows[:cut], history.weights[:cut], history.days[:cut] - now, history.context))
+        after.append(wanted)
+    return interactions.with_histories(before), after
+
+
+def _moments(history: History, days: float) -> list[tuple[int, set[int]]]:
+    """(number of events before it, what was newly taken up in the rest of the visit) of every moment within a visit of the last `days`."""
+    found: list[tuple[int, set[int]]] = []
+    end = len(history)
+    for cut in range(len(history) - 1, 0, -1):
+        if history.days[cut - 1] >= days:
+            break
+        if history.days[cut - 1] - history.days[cut] > VISIT_GAP_DAYS:
+            end = cut
+            continue
+        taken = history.rows[cut:end][history.weights[cut:end] > 0]
+        if wanted := set(taken.tolist()) - set(history.rows[:cut].tolist()):
+            found.append((cut, wanted))
+    return found

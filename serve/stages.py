@@ -6,6 +6,8 @@ holds only its own in memory.
 """
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -31,11 +33,21 @@ if TYPE_CHECKING:
     from retrieval.recommend import Recommender
 
 DEFAULT_LOCALE = "en-US"
+LONG_WORK_NICENESS = 10
+"""How far nodes whose work takes tens of milliseconds stand back, on cores that they share, behind those who need one or two."""
+
+
+def stand_back() -> None:
+    """Called where a node with long work loads. The kernel counts for each thread; threads and processes that this one starts inherit."""
+    os.nice(LONG_WORK_NICENESS)
 
 
 @serve.deployment(name="Retrieval", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.2})
 class RetrievalStage:
-    """Shopper and products from the verified, memory-mapped index. A version published beside it takes over between two requests."""
+    """Shopper and products from the verified, memory-mapped index. A version published beside it takes over between two requests.
+
+    One request is searched for at a time, with one thread: threads of Python that take a millisecond or two make each other wait for five.
+    More at once is what replicas are for; all of a node share the index's pages."""
 
     def __init__(self, settings: GraphSettings) -> None:
         from retrieval.market import MarketCalendar
@@ -45,14 +57,19 @@ class RetrievalStage:
         self._live = Live(settings.index, lambda directory: Recommender(settings.shop, directory), Recommender.refresh)
         self._market = MarketCalendar.read(settings.shop)
         self._k = settings.products_per_answer
+        self._turn = threading.Lock()
 
     def find(self, query: FindQuery) -> Found:
         """What to write about, and for whom. Raises Problem (404) for a product that is not in the catalogue."""
+        recommender = self._recommender  # a new version opens before the turn: nobody waits for it
+        with self._turn:
+            return self._searched(query, recommender)
+
+    def _searched(self, query: FindQuery, recommender: "Recommender") -> Found:
         from retrieval.catalogue import Filters
         from retrieval.recommend import Ranked
 
         began = time.perf_counter()
-        recommender = self._recommender
         shopper = self._indexed(query.shopper, recommender) if query.shopper else recommender.shopper(query.shopper_id or "")
         locale = query.locale or shopper.locale or DEFAULT_LOCALE
         if query.product_id is not None:
@@ -140,6 +157,7 @@ class GeneratorStage:
     async def __init__(self, settings: GeneratorSettings) -> None:  # type: ignore[misc]  # Serve awaits it; the replica is ready after
         from serve.engine import Engine
 
+        stand_back()
         self._engine = Engine(settings, ray_metrics=True)
         await self._engine.warm_up()
 
@@ -167,6 +185,7 @@ class ScorerStage:
     def __init__(self, name: str, settings: ScorerSettings) -> None:
         from serve.scorers import SCORERS
 
+        stand_back()
         self._scorer = SCORERS[name](settings.model, settings.threads)
         self._score.set_max_batch_size(settings.max_batch_size)
         self._score.set_batch_wait_timeout_s(settings.batch_wait_s)
@@ -196,6 +215,7 @@ class FusionStage:
         from multimodal.clip import ClipModel
         from multimodal.fusion import ImageMatcher
 
+        stand_back()
         torch.set_num_threads(settings.threads)
         self._model = ClipModel(settings.model, "cuda" if torch.cuda.is_available() else "cpu")
         self._matcher = ImageMatcher(self._model.encode_images, self._model.calibration)

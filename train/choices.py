@@ -15,10 +15,20 @@ from retrieval import tables
 from retrieval.catalogue import Catalogue
 from retrieval.content_vectors import ContentReader
 from retrieval.encoder import LsaEncoder
-from retrieval.interactions import Interactions, from_shop, leave_one_out, read_sequences, same_products, split_in_time
+from retrieval.interactions import (
+    Interactions,
+    cut_in_visits,
+    from_shop,
+    leave_one_out,
+    read_sequences,
+    same_products,
+    split_in_time,
+)
 from retrieval.ranking_metrics import hit_metrics, ranks_of_targets, set_metrics
 from retrieval.recommenders.contract import History, Scoring
 
+VISIT = "visit"
+"""Name of the exam that asks in the middle of a visit."""
 _TEXT_DIM = 64  # the encoder goes with the model, in a file that a repository can hold
 
 
@@ -57,7 +67,8 @@ def latest_event(shop: Path) -> datetime:
 
 
 def of_shop(shop: Path, *, hold_back_days: float = 0, exam_days: float = 28, seed: int = 0) -> Choices:
-    """Train on events older than `hold_back_days`; the exam is what was newly taken up in the `exam_days` after that."""
+    """Train on events older than `hold_back_days`. Two exams on the `exam_days` after that: what was newly taken up in all of them, asked
+    at their beginning, and in the rest of one visit, asked in its middle."""
     catalogue = Catalogue.read(shop)
     documents = [catalogue.document(product_id) for product_id in catalogue.product_ids]
     content = ContentReader.fit(shop, LsaEncoder.fit(documents, _TEXT_DIM, seed))
@@ -67,7 +78,12 @@ def of_shop(shop: Path, *, hold_back_days: float = 0, exam_days: float = 28, see
     later = max(hold_back_days - exam_days, 0)
     known = split_in_time(everything, later)[0] if later else everything
     training, targets = split_in_time(known, hold_back_days - later)
-    return Choices(training, (Exam("test", training.histories, targets, single=False),), content)
+    moments, next_in_visit = cut_in_visits(known, hold_back_days - later, seed)
+    exams = (
+        Exam("test", training.histories, targets, single=False),
+        Exam(VISIT, moments.histories, next_in_visit, single=False),
+    )
+    return Choices(training, exams, content)
 
 
 def of_file(path: Path, attributes: Path | None = None, test: Path | None = None) -> Choices:

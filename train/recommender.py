@@ -26,7 +26,7 @@ from retrieval.recommenders.contract import ContentRequired, PreferenceModel
 from retrieval.recommenders.hybrid import Hybrid
 from retrieval.recommenders.popularity import Popularity
 from train import choices, factorisation, job, sequence
-from train.choices import Choices, Exam
+from train.choices import VISIT, Choices, Exam
 from train.job import launch, run_command
 from train.loop import fit, seed_everything
 from train.publish import MODEL
@@ -142,10 +142,10 @@ def _hybrid(config: RecommenderConfig, data: Choices) -> None:
     early = {name.removeprefix("early/"): registry.load(path).model for name, path in config.fitted_parts.items() if "early/" in name}
     late = {name: registry.load(path).model for name, path in config.fitted_parts.items() if "early/" not in name}
     exam, *others = data.exams
-    blended = Hybrid.fit(early, exam.histories, exam.targets, data.training, config.seed)
+    blended = Hybrid.fit(early, exam, next((other for other in others if other.name == VISIT), None), data.training, config.seed)
     metrics = _judge(blended, replace(exam, name="validation"))
     for other in others:  # of a file: the last choice, which neither parts nor weights have seen
-        metrics |= _judge(blended, other)
+        metrics |= _judge(blended, replace(other, name=f"validation_{VISIT}") if other.name == VISIT else other)
     if late:
         everything = load_choices(config.model_copy(update={"hold_back_days": 0})).training
         blended = blended.with_parts(late, everything.histories, everything)

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from retrieval.recommenders.contract import VISIT_GAP_DAYS
 from retrieval.tables import SESSIONS
 
-GAP_US = 30 * 60 * 1_000_000
+GAP_US = round(VISIT_GAP_DAYS * 24 * 3600 * 1_000_000)
 
 Numbers = NDArray[np.int64]
 

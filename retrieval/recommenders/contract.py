@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
+VISIT_GAP_DAYS = 30 / (24 * 60)
+"""Events without a gap of more than thirty minutes are one visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class History:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def in_visit(self) -> bool:
+        """Is the shopper here right now? The latest event is no older than a visit's longest gap."""
+        return len(self.days) > 0 and bool(self.days[-1] <= VISIT_GAP_DAYS)
 
     def until(self, end: int) -> "History":
         """The first `end` events (or all but the last -end), aged as they are."""

@@ -58,9 +58,13 @@ class FactorisationNetwork(nn.Module):
 
     def forward(self, words: Tensor, touched: Tensor) -> tuple[Tensor, Tensor]:
         """(b, w) context words and (b, t) attributes of touched products, 0 where there are fewer → (b, d + 1), all products."""
+        return self.shoppers(words, touched), self.products()
+
+    def shoppers(self, words: Tensor, touched: Tensor) -> Tensor:
+        """(b, w) and (b, t) as `forward` has them → (b, d + 1)."""
         known = (touched > 0).sum(1, keepdim=True).clamp(min=1)
         summed = self.word(words).sum(1) + self.touched(touched).sum(1) / known
-        return torch.cat([summed, torch.ones_like(summed[:, :1])], dim=1), self.products()
+        return torch.cat([summed, torch.ones_like(summed[:, :1])], dim=1)
 
 
 class FactorisationMachine(PreferenceModel):
@@ -80,7 +84,7 @@ class FactorisationMachine(PreferenceModel):
         words, touched = features(histories, self._number, self._attributes)
         device = next(self._network.parameters()).device
         with torch.inference_mode():
-            vectors: Vectors = self._network(words.to(device), touched.to(device))[0].cpu().numpy()
+            vectors: Vectors = self._network.shoppers(words.to(device), touched.to(device)).cpu().numpy()
         return vectors
 
     def new_product_vectors(self, attributes: Sequence[Sequence[int]], content: Vectors | None) -> Vectors | None:

@@ -1,7 +1,8 @@
 """The hybrid: a weighted sum of recommenders, which is again one shopper vector and one product vector.
 
-Each part's scores are brought to one scale (their spread over products), then weighted by how much history the shopper has: popularity
-and context carry a newcomer, sequence and factors a regular. Weights are those that rank best on validation shoppers (`fit_weights`).
+Each part's scores are brought to one scale (their spread over products), then weighted by how much history the shopper has and whether
+they are here right now: popularity and context carry a newcomer, factors a regular who is written to, the sequence of the last clicks one
+who is in the middle of a visit. Weights are those that rank best on validation shoppers in that situation (`fit_weights`).
 A product that came after training is placed by each part that can, else by the map from its content.
 """
 
@@ -9,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,9 @@ BUCKETS = (0, 1, 3, 10)
 """A history of at least so many events has weights of its own."""
 _SAMPLE = 800
 _FITTED = 1_500
-"""Shoppers of one bucket that its weights are learned on."""
+"""Shoppers of one bucket that its weights are learned on, at most."""
+_LEAST = 30
+"""With fewer than these, weights would follow chance."""
 _FACTORS = (0.0, 0.5, 0.8, 1.25, 2.0)
 _ROUNDS = 12
 _K = 10
@@ -35,8 +39,22 @@ class Judged:
     targets: Sequence[Sequence[int]]
 
 
+class Choosers(Protocol):
+    """Validation shoppers: what is known of each, and what they took next."""
+
+    @property
+    def histories(self) -> Sequence[History]:
+        """(m,)."""
+        ...
+
+    @property
+    def targets(self) -> Sequence[set[int]]:
+        """(m,) product rows."""
+        ...
+
+
 class Hybrid(PreferenceModel):
-    """`scales` (parts,) make the parts' scores alike; `weights` (buckets, parts)."""
+    """`scales` (parts,) make the parts' scores alike; `weights` (2, buckets, parts): away, and in a visit."""
 
     name = "hybrid"
 
@@ -56,17 +74,22 @@ class Hybrid(PreferenceModel):
     def fit(
         cls,
         parts: Mapping[str, PreferenceModel],
-        histories: Sequence[History],
-        targets: Sequence[set[int]],
+        away: Choosers,
+        visiting: Choosers | None,
         interactions: Interactions,
         seed: int,
     ) -> "Hybrid":
-        """Learn scales and weights from shoppers whose later choices (`targets`) the parts have not seen. Histories are shortened too, so
-        that there are validation shoppers in every bucket, the newcomers among them."""
-        scales = np.array([_scale(part, histories) for part in parts.values()], np.float32)
+        """Learn scales and weights from shoppers whose later choices the parts have not seen: `visiting` are asked in the middle of a
+        visit, None where that is not known. Histories are shortened too, so that every bucket has some, that of newcomers too."""
+        scales = np.array([_scale(part, away.histories) for part in parts.values()], np.float32)
         rng = np.random.default_rng(seed)
-        weights = np.stack([_bucket_weights(parts, scales, number, histories, targets, rng) for number in range(len(BUCKETS))])
-        return cls(parts, scales, weights.astype(np.float32), _content_maps(parts, interactions))
+        weights = np.ones((2, len(BUCKETS), len(parts)), np.float32)
+        for number in range(len(BUCKETS)):
+            weights[0, number] = _bucket_weights(parts, scales, number, away, rng, weights[0, number])
+            weights[1, number] = weights[0, number]
+            if visiting is not None:
+                weights[1, number] = _bucket_weights(parts, scales, number, visiting, rng, weights[1, number])
+        return cls(parts, scales, weights, _content_maps(parts, interactions))
 
     def with_parts(self, parts: Mapping[str, PreferenceModel], histories: Sequence[History], interactions: Interactions) -> "Hybrid":
         """The same weights over parts that were fitted again, on all data."""
@@ -74,13 +97,14 @@ class Hybrid(PreferenceModel):
         return Hybrid(parts, scales, self.weights, _content_maps(parts, interactions))
 
     def shopper_vectors(self, histories: Sequence[History]) -> Vectors:
-        """Parts side by side, each times the weight for this length of history; a part is not asked where that is zero."""
+        """Parts side by side, each times the weight for this shopper's situation; a part is not asked where that is zero."""
         bucket = np.searchsorted(BUCKETS, [len(history) for history in histories], side="right") - 1
+        here = np.array([history.in_visit for history in histories], np.int64)
         joined: Vectors = np.zeros((len(histories), self.product_vectors.shape[1]), np.float32)
         start = 0
         for place, part in enumerate(self.parts.values()):
             end = start + part.product_vectors.shape[1]
-            weights = self.weights[bucket, place]
+            weights = self.weights[here, bucket, place]
             asked = np.flatnonzero(weights)
             if len(asked):
                 joined[asked, start:end] = part.shopper_vectors([histories[row] for row in asked]) * weights[asked, None]
@@ -146,14 +170,16 @@ def _bucket_weights(
     parts: Mapping[str, PreferenceModel],
     scales: NDArray[np.float32],
     number: int,
-    histories: Sequence[History],
-    targets: Sequence[set[int]],
+    choosers: Choosers,
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
+    otherwise: NDArray[np.float32],
+) -> NDArray[np.floating]:
+    """(parts,) weights of one bucket; `otherwise` where too few shoppers chose anything."""
+    histories, targets = choosers.histories, choosers.targets
     least, most = BUCKETS[number], BUCKETS[number + 1] - 1 if number + 1 < len(BUCKETS) else None
     chosen = [i for i in rng.permutation(len(histories)) if targets[i] and len(histories[i]) >= least][:_FITTED]
-    if not chosen:
-        return np.ones(len(parts))
+    if len(chosen) < _LEAST:
+        return otherwise
     shortened = [_latest(histories[i], least if most is None else int(rng.integers(least, most + 1)), most is None) for i in chosen]
     scores = np.stack([part.scores(shortened) * scale for part, scale in zip(parts.values(), scales, strict=True)])
     for row, i in enumerate(chosen):

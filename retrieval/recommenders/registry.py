@@ -16,7 +16,7 @@ from retrieval.recommenders.popularity import Popularity
 from retrieval.recommenders.sequence import SequenceModel
 
 KIND = "recommender"
-FORMAT = 2
+FORMAT = 3
 """Of the files that models write; raised when they change, so that an older directory is refused by name and not by a missing key."""
 
 MODELS: dict[str, type[PreferenceModel]] = {

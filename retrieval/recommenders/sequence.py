@@ -63,6 +63,10 @@ class SequenceNetwork(nn.Module):
     def forward(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """(b, t) product numbers → unit vectors of the shopper after each of them (b, t, d), unit vectors of all products."""
         products = self.products()
+        return self.read(numbers, products), functional.normalize(products, dim=-1)
+
+    def read(self, numbers: Tensor, products: Tensor) -> Tensor:
+        """(b, t) product numbers and the table of `products` → unit vectors of the shopper after each of them (b, t, d)."""
         known = numbers > 0
         length = numbers.shape[1]
         places = torch.arange(length - 1, -1, -1, device=numbers.device)  # counted from the end: the latest is always place 0
@@ -72,7 +76,7 @@ class SequenceNetwork(nn.Module):
         mask = causal & known[:, None, None, :] | torch.eye(length, dtype=torch.bool, device=numbers.device)
         for block in self.blocks:
             held = block(held, mask)
-        return functional.normalize(self.norm(held), dim=-1), functional.normalize(products, dim=-1)
+        return functional.normalize(self.norm(held), dim=-1)
 
 
 class _Block(nn.Module):
@@ -130,7 +134,8 @@ class SequenceModel(PreferenceModel):
         self._network = network.eval()
         self._attributes = attributes
         with torch.inference_mode():
-            self.product_vectors = functional.normalize(network.products(), dim=-1)[1:].cpu().numpy()
+            self._products = network.products()  # made once: a request must not cost what the whole catalogue costs
+            self.product_vectors = functional.normalize(self._products, dim=-1)[1:].cpu().numpy()
 
     @property
     def longest(self) -> int:
@@ -141,12 +146,12 @@ class SequenceModel(PreferenceModel):
         """Unit vectors; of a shopper without products, zero. What was taken back or disliked is not read."""
         vectors = np.zeros((len(histories), self.product_vectors.shape[1]), np.float32)
         read = [history.rows[history.weights > 0] for history in histories]
-        device = next(self._network.parameters()).device
         for start in range(0, len(histories), _BLOCK):
             places = [i for i in range(start, min(start + _BLOCK, len(histories))) if len(read[i])]
             if places:
                 with torch.inference_mode():
-                    after, _ = self._network(padded([read[i] for i in places], self.longest).to(device))
+                    numbers = padded([read[i] for i in places], self.longest)
+                    after = self._network.read(numbers.to(self._products.device), self._products)
                 vectors[places] = after[:, -1].cpu().numpy()
         return vectors
 

@@ -10,8 +10,10 @@ import pytest
 
 from retrieval import tables
 from retrieval.interactions import (
+    Interactions,
     InteractionsError,
     context_of,
+    cut_in_visits,
     from_shop,
     histories_of,
     leave_one_out,
@@ -37,7 +39,8 @@ def test_a_published_file_is_read_in_order_with_products_sorted_by_number(file):
     assert read.product_ids == ("4", "5", "6", "30")
     assert read.shopper_ids == ("7", "8")
     assert [history.rows.tolist() for history in read.histories] == [[3, 0, 1], [0, 3, 2, 1]]
-    assert read.histories[0].days.tolist() == [2, 1, 0], "the last event is now"
+    assert read.histories[0].days.tolist() == [3, 2, 1], "an order, no visit: the last event is a day ago"
+    assert not read.histories[0].in_visit
 
 
 def test_a_packed_file_and_attributes_are_read(file, tmp_path):
@@ -142,3 +145,43 @@ def test_ages_never_lie_in_the_future():
     later = datetime(2031, 1, 1, tzinfo=UTC)
     events = tables.EVENTS.empty_table()
     assert len(histories_of(events, pa.array(["a"], pa.string()), ["p"], [()], later)[0]) == 0
+
+
+MINUTE = 1 / (24 * 60)
+
+
+def history_at(days: list[float], rows: list[int], weights: list[float] | None = None) -> History:
+    return History(np.array(rows), np.array(weights or [1] * len(rows), np.float32), np.array(days, np.float32))
+
+
+def cut(*histories: History, days: float = 2.0, seed: int = 0) -> tuple[tuple[History, ...], list[set[int]]]:
+    products = tuple(f"p{row}" for row in range(10))
+    known = Interactions(products, tuple(str(i) for i in range(len(histories))), histories)
+    asked, targets = cut_in_visits(known, days, seed)
+    return asked.histories, targets
+
+
+def test_a_moment_in_a_visit_asks_for_what_is_new_in_the_rest_of_that_visit():
+    visit = history_at([9, 1 + 40 * MINUTE, 1 + 20 * MINUTE, 1, 0.5], [0, 1, 2, 3, 4])
+    seen = {(len(asked[0]), frozenset(targets[0])) for asked, targets in (cut(visit, seed=seed) for seed in range(20))}
+    assert seen == {(2, frozenset({2, 3})), (3, frozenset({3}))}, "neither the visit of long ago nor the next one"
+    (asked,), _ = cut(visit)
+    assert asked.days[-1] == 0 and asked.in_visit, "asked right after the latest event"
+    assert asked.days[0] == pytest.approx(8 - (40 - 20 * (len(asked) - 2)) * MINUTE, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        history_at([], []),
+        history_at([1], [0]),
+        history_at([1 + 31 * MINUTE, 1], [0, 1]),
+        history_at([1 + MINUTE, 1], [0, 0]),
+        history_at([1 + MINUTE, 1], [0, 1], [1, -1]),
+        history_at([3 + MINUTE, 3], [0, 1]),
+    ],
+    ids=["nobody", "one event", "a gap", "seen before", "taken back", "before those days"],
+)
+def test_who_took_up_nothing_in_a_visit_is_not_asked(nothing):
+    (asked,), targets = cut(nothing)
+    assert len(asked) == 0 and targets == [set()]

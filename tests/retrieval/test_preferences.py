@@ -36,7 +36,7 @@ def trained(tmp_path_factory):
     data = from_shop(shop, NOW, encoder.encode(documents))
     factors = Als.fit(data, AlsSettings(dim=4, iterations=4))
     parts = {"popularity": Popularity.fit(data), "content": Content.fit(data, factors.product_vectors)}
-    weights = np.array([[1, 0.2], [0.1, 1], [0.1, 1], [0.1, 1]], np.float32)
+    weights = np.array([[[1, 0.2], [0.1, 1], [0.1, 1], [0.1, 1]]] * 2, np.float32)  # away, and in a visit
     model = Hybrid(parts, np.ones(2, np.float32), weights, {})
     registry.save(model, data.product_ids, data.attribute_names, root / "model", ContentReader(encoder))
     write_card(root / "model", kind=registry.KIND, name="hybrid", command="", seed=0)

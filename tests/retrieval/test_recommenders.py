@@ -1,6 +1,7 @@
 """What every recommender promises, on a shop in which tea drinkers and runners never meet."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from retrieval.interactions import Interactions
 from retrieval.recommenders import registry
 from retrieval.recommenders.als import Als, AlsSettings
 from retrieval.recommenders.content import Content, ContentMap
-from retrieval.recommenders.contract import NOBODY, ContentRequired, History
+from retrieval.recommenders.contract import NOBODY, ContentRequired, History, PreferenceModel
 from retrieval.recommenders.factorisation_machine import FactorisationMachine, FactorisationNetwork
 from retrieval.recommenders.hybrid import Hybrid, Judged, fit_weights
 from retrieval.recommenders.popularity import Popularity
@@ -25,6 +26,30 @@ def history(rows, context=(), days=None) -> History:
     rows = np.array(rows, np.int64)
     ages = np.arange(len(rows) - 1, -1, -1, dtype=np.float32) if days is None else np.array(days, np.float32)
     return History(rows, np.ones(len(rows), np.float32), ages, context)
+
+
+class FixedVectors(PreferenceModel):
+    """The latest product decides: the shopper's vector says which of two kinds it is of."""
+
+    name = "fixed"
+
+    def __init__(self, product_vectors) -> None:
+        self.product_vectors = product_vectors
+
+    def shopper_vectors(self, histories):
+        return np.array([[len(one) > 0 and one.rows[-1] < 6, len(one) > 0 and one.rows[-1] >= 6] for one in histories], np.float32)
+
+    def save(self, directory) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, directory):
+        raise NotImplementedError
+
+
+def in_both(weights) -> np.ndarray:
+    """A hybrid's weights by length of history, the same away and in a visit."""
+    return np.array([weights, weights], np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +80,7 @@ def models(shop):
         "factorisation_machine": machine,
     }
     targets = [set(np.setdiff1d(TEA if one.rows[0] in TEA else RUN, one.rows).tolist()) for one in shop.histories]
-    return {**parts, "hybrid": Hybrid.fit(parts, shop.histories, targets, shop, seed=0)}
+    return {**parts, "hybrid": Hybrid.fit(parts, SimpleNamespace(histories=shop.histories, targets=targets), None, shop, seed=0)}
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +197,7 @@ def test_the_factorisation_machines_product_vector_holds_its_linear_and_pair_ter
     pairs = sum(float(embedded[i] @ embedded[j]) for i in range(3) for j in range(i))
     linear = float((network.product_linear.weight[1] + network.attribute_linear.weight[[1, 2]].sum()).detach())
     vector = network.products()[1]
-    assert float(vector[-1]) == pytest.approx(linear + pairs, abs=1e-5)
+    assert float(vector[-1].detach()) == pytest.approx(linear + pairs, abs=1e-5)
     np.testing.assert_allclose(vector[:-1].detach(), sum(embedded), atol=1e-6)
 
 
@@ -192,12 +217,48 @@ def test_the_hybrid_weighs_by_length_of_history(fitted):
     hybrid = Hybrid(
         {"popularity": fitted["popularity"], "als": fitted["als"]},
         np.ones(2, np.float32),
-        np.array([[1, 0], [0, 1], [0, 1], [0, 1]], np.float32),
+        in_both([[1, 0], [0, 1], [0, 1], [0, 1]]),
         {},
     )
     newcomer, regular = hybrid.scores([history([], ("club:tea",)), history([0, 1])])
     np.testing.assert_allclose(newcomer, fitted["popularity"].scores([history([], ("club:tea",))])[0], atol=1e-6)
     np.testing.assert_allclose(regular, fitted["als"].scores([history([0, 1])])[0], atol=1e-5)
+
+
+def test_the_hybrid_learns_one_blend_for_shoppers_who_are_away_and_one_for_those_in_a_visit(shop):
+    """Away they take more of what they know; in a visit the other kind, which only the second part foresees."""
+    same, other = np.zeros((12, 2), np.float32), np.zeros((12, 2), np.float32)
+    same[:6, 0] = same[6:, 1] = 1
+    other[6:, 0] = other[:6, 1] = 1
+    parts = {name: FixedVectors(vectors) for name, vectors in (("same", same), ("other", other))}
+    away = [history([row], days=[3]) for row in range(12)] * 3
+    visiting = [history([row], days=[0.001]) for row in range(12)] * 3
+    of_kind = {0: set(TEA), 1: set(RUN)}
+    choices = [of_kind[one.rows[0] // 6] - {int(one.rows[0])} for one in away]
+    others = [of_kind[1 - one.rows[0] // 6] for one in away]
+    model = Hybrid.fit(
+        parts, SimpleNamespace(histories=away, targets=choices), SimpleNamespace(histories=visiting, targets=others), shop, seed=0
+    )
+    of_one, of_other = model.scores([away[0], visiting[0]])
+    assert of_one[1:6].min() > of_one[6:].max()
+    assert of_other[6:].min() > of_other[1:6].max()
+    alone = Hybrid.fit(parts, SimpleNamespace(histories=away, targets=choices), None, shop, seed=0)
+    np.testing.assert_array_equal(*alone.weights, "nothing is known of visits: the same blend for both")
+
+
+def test_of_too_few_shoppers_in_a_visit_no_blend_is_learned(shop, fitted):
+    parts = {name: fitted[name] for name in ("popularity", "als")}
+    away = SimpleNamespace(histories=shop.histories, targets=[set(TEA) | set(RUN)] * len(shop.histories))
+    few = SimpleNamespace(histories=shop.histories[:9], targets=[set(RUN)] * 9)
+    model = Hybrid.fit(parts, away, few, shop, seed=0)
+    np.testing.assert_array_equal(model.weights[0], model.weights[1])
+
+
+@pytest.mark.parametrize("name", ["sequence", "factorisation_machine"])
+def test_a_request_does_not_cost_what_the_whole_catalogue_costs(fitted, monkeypatch, name):
+    network = SequenceNetwork if name == "sequence" else FactorisationNetwork
+    monkeypatch.setattr(network, "products", lambda self: pytest.fail("all products were made for one shopper"))
+    assert fitted[name].shopper_vectors([history([0, 1])]).any()
 
 
 def test_a_directory_of_an_unknown_model_is_refused(tmp_path):
@@ -231,7 +292,7 @@ def test_a_kind_of_word_that_says_nothing_counts_for_nothing_in_popularity(shop)
 
 def test_a_hybrid_may_have_two_parts_of_one_kind(shop, fitted, tmp_path):
     factors = {name: Als.fit(shop, AlsSettings(dim=4, iterations=6), seed) for seed, name in enumerate(("first", "second"))}
-    model = Hybrid(factors, np.ones(2, np.float32), np.ones((4, 2), np.float32), {})
+    model = Hybrid(factors, np.ones(2, np.float32), in_both(np.ones((4, 2))), {})
     registry.save(model, shop.product_ids, shop.attribute_names, tmp_path / "model")
     write_card(tmp_path / "model", kind=registry.KIND, name="hybrid", command="", seed=0)
     loaded = registry.load(tmp_path / "model").model
@@ -241,7 +302,7 @@ def test_a_hybrid_may_have_two_parts_of_one_kind(shop, fitted, tmp_path):
 
 def test_a_part_whose_weight_is_zero_is_not_asked(shop, fitted, monkeypatch):
     parts = {"popularity": fitted["popularity"], "als": fitted["als"]}
-    model = Hybrid(parts, np.ones(2, np.float32), np.array([[1, 0], [1, 0.5], [1, 0], [1, 0]], np.float32), {})
+    model = Hybrid(parts, np.ones(2, np.float32), in_both([[1, 0], [1, 0.5], [1, 0], [1, 0]]), {})
     asked = []
     monkeypatch.setattr(
         fitted["als"], "shopper_vectors", lambda given: asked.append(len(given)) or Als.shopper_vectors(fitted["als"], given)
@@ -257,5 +318,5 @@ def test_a_directory_of_an_older_format_is_refused_with_what_to_do(shop, fitted,
     del described["format"]
     (tmp_path / "model" / "recommender.json").write_text(json.dumps(described))
     write_card(tmp_path / "model", kind=registry.KIND, name="als", command="", seed=0)
-    with pytest.raises(ArtifactError, match=r"format 1 of recommenders, 2 is read here; train it again"):
+    with pytest.raises(ArtifactError, match=r"format 1 of recommenders, 3 is read here; train it again"):
         registry.load(tmp_path / "model")
