@@ -1,13 +1,16 @@
-"""Retrieval inside the running graph at 16 clients: `python -m benchmarks.retrieval [--seconds 40] [--clients 16]`.
+"""Retrieval inside the running graph at 16 clients: `python -m benchmarks.retrieval [--seconds 40] [--clients 16] [--per-second 100]`.
 
 `search` is the time within the retrieval stage, the shopper vector included; `call` is what the pipeline waits, Serve's call and its queue
-included; `shopper` is the wait for the shopper state. All of them while the generator, the scorers and CLIP work on the same cores. Then
-one event at a time is posted for shoppers who have a history, and their next answer compared with the one before it.
+included; `shopper` is the wait for the shopper state. All of them while the generator, the scorers and CLIP work on the same cores: whole
+answers, as fast as they come. `paced`: the same clients call the stage of the same graph alone, so many times a second in all, as where
+the generator has a GPU or cores of its own. Then one event at a time is posted for shoppers who have a history, and their next answer
+compared with the one before it.
 """
 
 import argparse
 import asyncio
 import statistics
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,14 +18,21 @@ from uuid import uuid4
 
 import httpx
 import pyarrow.compute as pc
+import ray
+from ray import serve
 from rich.console import Console
 
 from benchmarks.graph import CONFIG, closed_loop
 from benchmarks.record import Figures, record
 from benchmarks.shop import prepared_shop
+from copywriting.shopper import Shopper
 from demo.stage import VAR
+from feedback.database import Database
+from feedback.state import ShopperState
 from retrieval import tables
 from serve.launch import running
+from serve.messages import FindQuery
+from serve.shoppers import remembered
 
 SEED = 29
 SHOPPERS = 40
@@ -53,6 +63,39 @@ async def under_load(url: str, ids: Sequence[str], seconds: float, clients: int)
 
         await closed_loop(seconds, clients, send)
     return taken
+
+
+def known_shoppers(ids: Sequence[str]) -> list[Shopper]:
+    """What the pipeline knows of these shoppers when it asks for products."""
+    database = Database(f"sqlite:///{VAR}/state.db")
+    state, now = ShopperState(database), datetime.now(UTC)
+    profiles = [state.read(shopper_id, now) for shopper_id in ids]
+    database.close()
+    return [remembered(profile, now) for profile in profiles if profile is not None]
+
+
+async def paced(shoppers: Sequence[Shopper], seconds: float, clients: int, per_second: float) -> dict[str, list[float]]:
+    """Milliseconds within the stage and of whole calls, of clients who each call in turn at their time."""
+    find = serve.get_deployment_handle("Retrieval", "suasion").find
+    taken: dict[str, list[float]] = {"search": [], "call": []}
+    start = time.perf_counter()
+
+    async def client(place: int) -> None:
+        for turn in range(place, round(seconds * per_second), clients):
+            await asyncio.sleep(max(start + turn / per_second - time.perf_counter(), 0))
+            began = time.perf_counter()
+            found = await find.remote(FindQuery(shoppers[turn % len(shoppers)], None, None, None, None))
+            taken["call"].append((time.perf_counter() - began) * 1000)
+            taken["search"].append(found.search_ms)
+
+    await asyncio.gather(*map(client, range(clients)))
+    return taken
+
+
+def quantiles_of(label: str, values: Sequence[float]) -> Figures:
+    """The median and the 99th percentile."""
+    cuts = statistics.quantiles(values, n=100)
+    return {f"{label}_p50_ms": round(cuts[49], 2), f"{label}_p99_ms": round(cuts[98], 2)}
 
 
 def after_one_event(url: str, ids: Sequence[str]) -> Figures:
@@ -97,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--per-second", type=float, default=100)
     options = parser.parse_args()
     prepared_shop()
     console = Console()
@@ -107,8 +151,14 @@ def main() -> None:
         taken = asyncio.run(under_load(graph.url, ids, options.seconds, options.clients))
         figures: Figures = {"clients": options.clients, "requests": len(taken["shopper"])}
         for name, label in (("retrieval_search", "search"), ("retrieval", "call"), ("shopper", "shopper")):
-            quantiles = statistics.quantiles(taken[name], n=100)
-            figures |= {f"{label}_p50_ms": round(quantiles[49], 2), f"{label}_p99_ms": round(quantiles[98], 2)}
+            figures |= quantiles_of(label, taken[name])
+        figures["paced_per_second"] = options.per_second
+        shoppers = known_shoppers(ids)
+        ray.init(address="auto", logging_level="ERROR")
+        asyncio.run(paced(shoppers, 3, options.clients, options.per_second))
+        for label, values in asyncio.run(paced(shoppers, options.seconds, options.clients, options.per_second)).items():
+            figures |= quantiles_of(f"paced_{label}", values)
+        ray.shutdown()
         figures |= after_one_event(graph.url, ids[:SHOPPERS])
     record("retrieval", figures, SEED)
 

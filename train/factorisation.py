@@ -33,7 +33,7 @@ def start(choices: Choices, *, dim: int) -> tuple[FactorisationNetwork, list[str
 def recipe(choices: Choices, network: FactorisationNetwork, words: list[str], *, negatives: int, seed: int) -> Recipe:
     """For `train.loop.fit`. An epoch shows each shopper as often as they have events, at most 20 times."""
     data = choices.training
-    number_of = {word: number for number, word in enumerate(words, 1)}
+    number_of = {word: number for number, word in enumerate(words)}
     taking = [history for history in data.histories if (history.weights > 0).any()]
     if not taking:
         raise ValueError("no shopper took a product in the training data; train `popularity`, or wait for more events")

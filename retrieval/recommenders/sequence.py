@@ -65,17 +65,18 @@ class SequenceNetwork(nn.Module):
         products = self.products()
         return self.read(numbers, products), functional.normalize(products, dim=-1)
 
-    def read(self, numbers: Tensor, products: Tensor) -> Tensor:
-        """(b, t) product numbers and the table of `products` → unit vectors of the shopper after each of them (b, t, d)."""
+    def read(self, numbers: Tensor, products: Tensor, *, latest: bool = False) -> Tensor:
+        """(b, t) product numbers and the table of `products` → unit vectors of the shopper after each of them (b, t, d), or only after the
+        `latest` (b, 1, d), for less work."""
         known = numbers > 0
         length = numbers.shape[1]
         places = torch.arange(length - 1, -1, -1, device=numbers.device)  # counted from the end: the latest is always place 0
         held = (functional.embedding(numbers, products) + self.position_embedding(places)) * math.sqrt(self.settings.dim)
         held = self.dropout(held) * known[..., None]
         causal = torch.ones(length, length, dtype=torch.bool, device=numbers.device).tril()
-        mask = causal & known[:, None, None, :] | torch.eye(length, dtype=torch.bool, device=numbers.device)
-        for block in self.blocks:
-            held = block(held, mask)
+        mask = causal & known[:, None, None, :] | torch.eye(length, dtype=torch.bool, device=numbers.device)  # what fills up sees itself
+        for number, block in enumerate(self.blocks, 1):
+            held = block(held, mask, asking=1 if latest and number == len(self.blocks) else length)
         return functional.normalize(self.norm(held), dim=-1)
 
 
@@ -90,12 +91,13 @@ class _Block(nn.Module):
         self.network = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, held: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, held: Tensor, mask: Tensor, asking: int) -> Tensor:
+        """(b, t, d) → (b, asking, d): what the last `asking` positions hold afterwards."""
         batch, length, dim = held.shape
         parts = self.attention_in(self.attention_norm(held)).view(batch, length, 3, self._heads, dim // self._heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        held = held + self.dropout(self.attention_out(attended.transpose(1, 2).reshape(batch, length, dim)))
+        attended = functional.scaled_dot_product_attention(query[:, :, -asking:], key, value, attn_mask=mask[..., -asking:, :])
+        held = held[:, -asking:] + self.dropout(self.attention_out(attended.transpose(1, 2).reshape(batch, asking, dim)))
         added: Tensor = held + self.dropout(self.network(self.network_norm(held)))
         return added
 
@@ -151,7 +153,7 @@ class SequenceModel(PreferenceModel):
             if places:
                 with torch.inference_mode():
                     numbers = padded([read[i] for i in places], self.longest)
-                    after = self._network.read(numbers.to(self._products.device), self._products)
+                    after = self._network.read(numbers.to(self._products.device), self._products, latest=True)
                 vectors[places] = after[:, -1].cpu().numpy()
         return vectors
 
