@@ -5,8 +5,9 @@ beauty  the hybrid of `train/configs/recommender_published.yaml` on Amazon Beaut
 retail  Online Retail, the last 28 days held back: popularity, item-kNN, the ALS of the `implicit` library, ours, every part of the
         hybrid and the hybrid, whose weights come from the 28 days before those; quality and seconds in one run. The settings of
         item-kNN and of both ALS are the best of a grid on those 28 days before; seconds are those of the one fit that is judged.
-        `visit` figures are asked in the middle of a visit, about the rest of it; the others at the beginning of the 28 days.
-shop    the sample shop the same way, then cold start: shoppers of whom only the context or one event is known, products never sold.
+shop    the sample shop the same way, and asked in the middle of a visit about the rest of it (`visit`; of Online Retail fewer than a
+        hundred shoppers can be: an invoice has one instant); then cold start: shoppers of whom only the context or one event is known,
+        products never sold.
 
 The real data is looked for in SUASION_DATA (default: ../shared/data beside the project). `pip install -e '.[benchmarks]'` first.
 """
@@ -53,6 +54,8 @@ LIBRARY_GRID: tuple[Settings, ...] = tuple((alpha, strength) for alpha in (1, 5,
 OUR_GRID: tuple[Settings, ...] = tuple((unobserved, strength) for unobserved in (0.3, 1, 3) for strength in (0.001, 0.003, 0.01))
 """(unobserved, regularisation)."""
 _COLD_SHARE = 0.15
+_TELLING = 100
+"""An exam of fewer shoppers tells too little to be kept."""
 
 
 class ItemKnn:
@@ -146,6 +149,7 @@ def hybrid_and_parts(prefix: str, shop: Path, work: Path, parts: dict[str, dict[
     train(config)
     early = registry.load(work / prefix / "early").model
     exam = choices.of_shop(shop, hold_back_days=HELD_BACK_DAYS, exam_days=HELD_BACK_DAYS, seed=SEED)
+    exams = [one for one in exam.exams if sum(map(bool, one.targets)) >= _TELLING]
     figures: Figures = {}
     late: dict[str, PreferenceModel] = {}
     for name, settings in config.parts.items():
@@ -159,13 +163,13 @@ def hybrid_and_parts(prefix: str, shop: Path, work: Path, parts: dict[str, dict[
         figures |= {
             f"{prefix}_{name}_{key.removeprefix('test_')}": round(v, 4)
             for key, v in card.metrics.items()
-            if key.startswith(("test_", choices.VISIT))
+            if key.startswith(tuple(f"{one.name}_" for one in exams))
         }
     blended = early.with_parts(late, exam.training.histories, exam.training)  # type: ignore[attr-defined]
-    for one in exam.exams:
+    for one in exams:
         figures |= judged(f"{prefix}_hybrid", lambda: blended, one)
     figures[f"{prefix}_hybrid_seconds"] = round(time.perf_counter() - began)
-    for situation in ("", f"{choices.VISIT}_"):
+    for situation in ("" if one.name == "test" else f"{one.name}_" for one in exams):
         best = max(float(figures[f"{prefix}_{name}_{situation}ndcg_10"]) for name in config.parts)
         figures[f"{prefix}_{situation}hybrid_vs_best_part"] = round(float(figures[f"{prefix}_hybrid_{situation}ndcg_10"]) / best, 3)
     return figures

@@ -5,7 +5,7 @@ Rows stay in Arrow and become `Product` only when asked for, so a replica holds 
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Catalogue:
         self._row_of = {product_id: row for row, product_id in enumerate(self.product_ids)}
         self._kinds, self._verticals = self._rows["kind"].to_pylist(), self._rows["vertical"].to_pylist()
         self._columns: dict[str, _Columns] = {}
-        self._product = lru_cache(_KEPT_PRODUCTS)(self._made)  # nested Arrow rows are slow to read: 0.3 ms each
+        self._product = lru_cache(_KEPT_PRODUCTS)(partial(_made, self._rows))  # nested Arrow rows are slow to read: 0.3 ms each
 
     @classmethod
     def read(cls, shop: Path) -> "Catalogue":
@@ -147,13 +147,6 @@ class Catalogue:
             )
         return self._columns[locale]
 
-    def _made(self, row: int) -> Product:
-        record: dict[str, Any] = self._rows.slice(row, 1).to_pylist()[0]
-        offer = record.pop("offer")
-        attributes = dict(record.pop("attributes"))
-        sequences: dict[str, Any] = {key: tuple(record.pop(key)) for key in ("category", "certificates", "images", "videos")}
-        return Product(**record, **sequences, attributes=attributes, offer=Offer(**offer) if offer else None)
-
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
@@ -163,6 +156,14 @@ class _Columns:
     category: tuple[frozenset[str], ...]
     currency: NDArray[np.str_]
     price: NDArray[np.float64]
+
+
+def _made(rows: pa.Table, row: int) -> Product:
+    record: dict[str, Any] = rows.slice(row, 1).to_pylist()[0]
+    offer = record.pop("offer")
+    attributes = dict(record.pop("attributes"))
+    sequences: dict[str, Any] = {key: tuple(record.pop(key)) for key in ("category", "certificates", "images", "videos")}
+    return Product(**record, **sequences, attributes=attributes, offer=Offer(**offer) if offer else None)
 
 
 def _price_quarters(rows: pa.Table, kinds: list[str]) -> list[int]:

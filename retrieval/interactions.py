@@ -197,16 +197,18 @@ def cut_in_visits(interactions: Interactions, days: float, seed: int) -> tuple[I
 
 
 def _moments(history: History, days: float) -> list[tuple[int, set[int]]]:
-    """(number of events before it, what was newly taken up in the rest of the visit) of every moment within a visit of the last `days`."""
+    """(number of events before it, what was newly taken up in the rest of the visit) of every moment within a visit of the last `days`.
+    Between the rows of one instant, such as those of an invoice, there is no moment."""
     found: list[tuple[int, set[int]]] = []
-    end = len(history)
-    for cut in range(len(history) - 1, 0, -1):
-        if history.days[cut - 1] >= days:
+    taken = np.flatnonzero(history.weights > 0)
+    end = len(taken)
+    for place in range(len(taken) - 1, 0, -1):
+        before, cut = taken[place - 1], int(taken[place])
+        gap = history.days[before] - history.days[cut]
+        if history.days[before] >= days:
             break
-        if history.days[cut - 1] - history.days[cut] > VISIT_GAP_DAYS:
-            end = cut
-            continue
-        taken = history.rows[cut:end][history.weights[cut:end] > 0]
-        if wanted := set(taken.tolist()) - set(history.rows[:cut].tolist()):
+        if gap > VISIT_GAP_DAYS:
+            end = place
+        elif gap > 0 and (wanted := set(history.rows[taken[place:end]].tolist()) - set(history.rows[:cut].tolist())):
             found.append((cut, wanted))
     return found

@@ -99,7 +99,8 @@ class Recommender:
         now = now or datetime.now(UTC)
         if shopper.personalise and self._preferences and self._preferences.knows(shopper.events):
             vector = self._preferences.vector(shopper, now)
-            return self._search(self._preferences.products, vector, locale, k, filters, "your latest choices")
+            if vector.any():
+                return self._search(self._preferences.products, vector, locale, k, filters, "your latest choices")
         if shopper.personalise and shopper.events:
             vector = taste(shopper.events, self._products, self._row_of, self._mean_product, self._encoder, now)
             if vector.any():

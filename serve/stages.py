@@ -61,15 +61,15 @@ class RetrievalStage:
 
     def find(self, query: FindQuery) -> Found:
         """What to write about, and for whom. Raises Problem (404) for a product that is not in the catalogue."""
+        began = time.perf_counter()
         recommender = self._recommender  # a new version opens before the turn: nobody waits for it
         with self._turn:
-            return self._searched(query, recommender)
+            return self._searched(query, recommender, began)
 
-    def _searched(self, query: FindQuery, recommender: "Recommender") -> Found:
+    def _searched(self, query: FindQuery, recommender: "Recommender", began: float) -> Found:
         from retrieval.catalogue import Filters
         from retrieval.recommend import Ranked
 
-        began = time.perf_counter()
         shopper = self._indexed(query.shopper, recommender) if query.shopper else recommender.shopper(query.shopper_id or "")
         locale = query.locale or shopper.locale or DEFAULT_LOCALE
         if query.product_id is not None:

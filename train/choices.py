@@ -79,11 +79,10 @@ def of_shop(shop: Path, *, hold_back_days: float = 0, exam_days: float = 28, see
     known = split_in_time(everything, later)[0] if later else everything
     training, targets = split_in_time(known, hold_back_days - later)
     moments, next_in_visit = cut_in_visits(known, hold_back_days - later, seed)
-    exams = (
-        Exam("test", training.histories, targets, single=False),
-        Exam(VISIT, moments.histories, next_in_visit, single=False),
-    )
-    return Choices(training, exams, content)
+    exams = [Exam("test", training.histories, targets, single=False)]
+    if any(next_in_visit):  # a log of invoices has no moments within a visit
+        exams.append(Exam(VISIT, moments.histories, next_in_visit, single=False))
+    return Choices(training, tuple(exams), content)
 
 
 def of_file(path: Path, attributes: Path | None = None, test: Path | None = None) -> Choices:

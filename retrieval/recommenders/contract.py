@@ -34,8 +34,10 @@ class History:
 
     @property
     def in_visit(self) -> bool:
-        """Is the shopper here right now? The latest event is no older than a visit's longest gap."""
-        return len(self.days) > 0 and bool(self.days[-1] <= VISIT_GAP_DAYS)
+        """Is the shopper here right now? The latest event that says something for a product is no older than a visit's longest gap. A
+        cancellation is booked by the shop's staff, whenever they get to it."""
+        taken = self.days[self.weights > 0]
+        return len(taken) > 0 and bool(taken[-1] <= VISIT_GAP_DAYS)
 
     def until(self, end: int) -> "History":
         """The first `end` events (or all but the last -end), aged as they are."""

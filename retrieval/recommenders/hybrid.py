@@ -84,13 +84,13 @@ class Hybrid(PreferenceModel):
         """Learn scales and weights from shoppers whose later choices the parts have not seen: `visiting` are asked in the middle of a
         visit, None where that is not known. Histories are shortened too, so that every bucket has some, that of newcomers too."""
         scales = np.array([_scale(part, away.histories) for part in parts.values()], np.float32)
-        rng = np.random.default_rng(seed)
         weights = np.ones((2, len(BUCKETS), len(parts)), np.float32)
         for number in range(len(BUCKETS)):
-            weights[0, number] = _bucket_weights(parts, scales, number, away, rng, weights[0, number])
+            weights[0, number] = _bucket_weights(parts, scales, number, away, np.random.default_rng([seed, number]), weights[0, number])
             weights[1, number] = weights[0, number]
-            if visiting is not None:
-                weights[1, number] = _bucket_weights(parts, scales, number, visiting, rng, weights[1, number])
+            if visiting is not None and BUCKETS[number]:  # who has done nothing is in no visit
+                rng = np.random.default_rng([seed, number])
+                weights[1, number] = _bucket_weights(parts, scales, number, visiting, rng, weights[0, number])
         return cls(parts, scales, weights, _content_maps(parts, interactions))
 
     def with_parts(self, parts: Mapping[str, PreferenceModel], histories: Sequence[History], interactions: Interactions) -> "Hybrid":
@@ -207,7 +207,9 @@ def fit_weights(judged: Judged) -> NDArray[np.float64]:
 
 
 def _without_idlers(judged: Judged, reached: float, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Zero for parts that hardly help, the lightest first: every request would wait for them."""
+    """Zero for parts that hardly help, the lightest first: every request would wait for them. Where none helps all stay."""
+    if reached == 0:
+        return weights
     for place in np.argsort(weights, kind="stable"):
         tried = weights.copy()
         tried[place] = 0

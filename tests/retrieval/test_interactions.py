@@ -179,8 +179,10 @@ def test_a_moment_in_a_visit_asks_for_what_is_new_in_the_rest_of_that_visit():
         history_at([1 + MINUTE, 1], [0, 0]),
         history_at([1 + MINUTE, 1], [0, 1], [1, -1]),
         history_at([3 + MINUTE, 3], [0, 1]),
+        history_at([1, 1, 1], [0, 1, 2]),
+        history_at([1 + 50 * MINUTE, 1 + 25 * MINUTE, 1], [0, 0, 1], [1, -1, 1]),
     ],
-    ids=["nobody", "one event", "a gap", "seen before", "taken back", "before those days"],
+    ids=["nobody", "one event", "a gap", "seen before", "taken back", "before those days", "an invoice", "a cancellation between"],
 )
 def test_who_took_up_nothing_in_a_visit_is_not_asked(nothing):
     (asked,), targets = cut(nothing)

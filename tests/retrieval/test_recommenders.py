@@ -47,6 +47,19 @@ class FixedVectors(PreferenceModel):
         raise NotImplementedError
 
 
+def two_minds():
+    """Two parts, shoppers who are away and shoppers in a visit: the first take more of the kind that they know, as only the first part
+    foresees, the others some of the other kind, as only the second does."""
+    same, other = np.zeros((12, 2), np.float32), np.zeros((12, 2), np.float32)
+    same[:6, 0] = same[6:, 1] = 1
+    other[6:, 0] = other[:6, 1] = 1
+    parts = {name: FixedVectors(vectors) for name, vectors in (("same", same), ("other", other))}
+    rows, kinds = [*range(12)] * 3, (set(TEA), set(RUN))
+    away = SimpleNamespace(histories=[history([row], days=[3]) for row in rows], targets=[kinds[row // 6] - {row} for row in rows])
+    visiting = SimpleNamespace(histories=[history([row], days=[0.001]) for row in rows], targets=[kinds[1 - row // 6] for row in rows])
+    return parts, away, visiting
+
+
 def in_both(weights) -> np.ndarray:
     """A hybrid's weights by length of history, the same away and in a visit."""
     return np.array([weights, weights], np.float32)
@@ -102,6 +115,24 @@ def test_a_model_comes_back_from_its_directory_with_the_same_scores(shop, fitted
 def test_nobody_and_a_shopper_of_one_dislike_are_no_error(fitted, name):
     disliked = History(np.array([3]), np.array([-2], np.float32), np.zeros(1, np.float32))
     assert np.isfinite(fitted[name].scores([NOBODY, disliked])).all()
+
+
+@pytest.mark.parametrize("name", registry.MODELS)
+def test_a_shopper_has_the_same_vector_alone_and_among_others(fitted, name):
+    twice = History(np.array([0, 4, 0]), np.array([1, -3, 2], np.float32), np.array([9, 5, 2], np.float32), ("club:tea", "club:unknown"))
+    cancelled = History(np.array([2, 2]), np.array([5, -5], np.float32), np.array([3, 1], np.float32))
+    asked = [twice, NOBODY, cancelled, history([6, 7, 8, 9, 10, 11]), history([1], days=[0.001])]
+    together = fitted[name].shopper_vectors(asked)
+    for one, vector in zip(asked, together, strict=True):
+        np.testing.assert_allclose(fitted[name].shopper_vectors([one])[0], vector, atol=1e-5)
+
+
+def test_weighted_factors_are_the_same_alone_and_among_others(shop):
+    model = Als.fit(shop, AlsSettings(dim=4, iterations=4, weighted=True))
+    asked = [History(np.array([0, 0, 1]), np.array([1, 5, 2], np.float32), np.zeros(3, np.float32)), history([6])]
+    alone = np.concatenate([model.shopper_vectors([one]) for one in asked])
+    np.testing.assert_allclose(model.shopper_vectors(asked), alone, atol=1e-6)
+    assert not np.allclose(alone[0], model.shopper_vectors([history([0, 1])])[0], atol=1e-3), "how much was taken counts"
 
 
 @pytest.mark.parametrize("name", ["als", "content", "hybrid"])
@@ -212,6 +243,27 @@ def test_weights_prefer_the_part_that_ranks_and_blend_where_that_is_better():
     assert (weights > 0.5).all(), "their faults cancel out"
 
 
+def test_a_part_without_which_hardly_anything_is_lost_is_left_out():
+    """The third part ranks well but says the same as the first, a little worse."""
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=(60, 30)).astype(np.float32)
+    targets = [[int(row.argmax())] for row in truth]
+    noise = rng.normal(size=truth.shape).astype(np.float32)
+    copied = truth + noise + 0.01 * rng.normal(size=truth.shape).astype(np.float32)
+    weights = fit_weights(Judged(np.stack([truth + noise, truth - noise, copied]), targets))
+    assert weights[1] > 0.5 and np.count_nonzero(weights) == 2
+
+
+def test_where_no_part_foresees_anything_none_is_left_out():
+    assert fit_weights(Judged(np.zeros((3, 5, 30), np.float32), [[0]] * 5)).tolist() == [1, 1, 1]
+
+
+def test_a_cancellation_a_minute_ago_is_no_visit():
+    assert history([0, 1], days=[5, 0.001]).in_visit
+    assert not History(np.array([0, 0]), np.array([5, -5], np.float32), np.array([5, 0.001], np.float32)).in_visit
+    assert not NOBODY.in_visit
+
+
 def test_the_hybrid_weighs_by_length_of_history(fitted):
     hybrid = fitted["hybrid"]
     hybrid = Hybrid(
@@ -226,32 +278,21 @@ def test_the_hybrid_weighs_by_length_of_history(fitted):
 
 
 def test_the_hybrid_learns_one_blend_for_shoppers_who_are_away_and_one_for_those_in_a_visit(shop):
-    """Away they take more of what they know; in a visit the other kind, which only the second part foresees."""
-    same, other = np.zeros((12, 2), np.float32), np.zeros((12, 2), np.float32)
-    same[:6, 0] = same[6:, 1] = 1
-    other[6:, 0] = other[:6, 1] = 1
-    parts = {name: FixedVectors(vectors) for name, vectors in (("same", same), ("other", other))}
-    away = [history([row], days=[3]) for row in range(12)] * 3
-    visiting = [history([row], days=[0.001]) for row in range(12)] * 3
-    of_kind = {0: set(TEA), 1: set(RUN)}
-    choices = [of_kind[one.rows[0] // 6] - {int(one.rows[0])} for one in away]
-    others = [of_kind[1 - one.rows[0] // 6] for one in away]
-    model = Hybrid.fit(
-        parts, SimpleNamespace(histories=away, targets=choices), SimpleNamespace(histories=visiting, targets=others), shop, seed=0
-    )
-    of_one, of_other = model.scores([away[0], visiting[0]])
+    parts, away, visiting = two_minds()
+    model = Hybrid.fit(parts, away, visiting, shop, seed=0)
+    of_one, of_other = model.scores([away.histories[0], visiting.histories[0]])
     assert of_one[1:6].min() > of_one[6:].max()
     assert of_other[6:].min() > of_other[1:6].max()
-    alone = Hybrid.fit(parts, SimpleNamespace(histories=away, targets=choices), None, shop, seed=0)
+    alone = Hybrid.fit(parts, away, None, shop, seed=0)
     np.testing.assert_array_equal(*alone.weights, "nothing is known of visits: the same blend for both")
 
 
-def test_of_too_few_shoppers_in_a_visit_no_blend_is_learned(shop, fitted):
-    parts = {name: fitted[name] for name in ("popularity", "als")}
-    away = SimpleNamespace(histories=shop.histories, targets=[set(TEA) | set(RUN)] * len(shop.histories))
-    few = SimpleNamespace(histories=shop.histories[:9], targets=[set(RUN)] * 9)
-    model = Hybrid.fit(parts, away, few, shop, seed=0)
-    np.testing.assert_array_equal(model.weights[0], model.weights[1])
+@pytest.mark.parametrize("few", [29, 30])
+def test_of_too_few_shoppers_in_a_visit_no_blend_is_learned(shop, few):
+    parts, away, visiting = two_minds()
+    visiting = SimpleNamespace(histories=visiting.histories[:few], targets=visiting.targets[:few])
+    model = Hybrid.fit(parts, away, visiting, shop, seed=0)
+    assert np.array_equal(model.weights[0, 1], model.weights[1, 1]) == (few < 30)
 
 
 @pytest.mark.parametrize("name", ["sequence", "factorisation_machine"])

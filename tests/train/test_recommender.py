@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that workers import by name
 
 from artifacts.card import verify
 from demo.shop import build
+from retrieval import tables
 from retrieval.recommenders import registry
 from retrieval.recommenders.contract import History
 from train import choices
@@ -59,7 +61,7 @@ def test_a_hybrid_trains_its_parts_and_is_served_with_parts_that_saw_everything(
     card = train(config(tmp_path, shop, model="hybrid", parts=parts, exam_days=20))
     fitted = registry.load(tmp_path / "model")
     assert list(fitted.model.parts) == ["popularity", "als"]
-    assert card.metrics["validation_ndcg_10"] > 0
+    assert card.metrics["validation_ndcg_10"] > 0 and card.metrics["validation_visit_ndcg_10"] > 0
     assert not any(name.startswith("test_") for name in card.metrics), "what is served saw everything: nothing is left to test it on"
     assert {path.parent.name for path in (tmp_path / "runs" / "tiny-parts").rglob("card.json")} == {"popularity", "als"}
     assert verify(tmp_path / "runs" / "tiny-parts" / "early" / "als", registry.KIND).metrics["test_recall_20"] >= 0
@@ -114,6 +116,20 @@ def test_an_exam_lies_after_its_training_data(shop):
     known = [set(history.rows.tolist()) for history in late.training.histories]
     assert any(late.exams[0].targets)
     assert all(not taken & before for taken, before in zip(late.exams[0].targets, known, strict=True)), "nothing seen is asked for"
+
+
+def test_a_shop_is_also_asked_in_the_middle_of_visits_unless_its_log_has_none(shop, tmp_path):
+    asked = {exam.name: exam for exam in choices.of_shop(shop, hold_back_days=20, exam_days=20).exams}[choices.VISIT]
+    told = [history for history, wanted in zip(asked.histories, asked.targets, strict=True) if wanted]
+    assert told and all(history.in_visit for history in told)
+    for name in ("products", "shoppers", "events"):
+        tables.write(tmp_path, name, tables.read(shop, name))
+    events = tables.read(shop, "events")
+    days = pc.floor_temporal(events["at"], unit="day")
+    tables.write(
+        tmp_path, "events", events.set_column(events.schema.get_field_index("at"), "at", days.cast(events.schema.field("at").type))
+    )
+    assert [exam.name for exam in choices.of_shop(tmp_path, hold_back_days=20, exam_days=20).exams] == ["test"]
 
 
 def test_a_published_train_and_test_split_is_judged_on_its_test_file(rounds, tmp_path):
