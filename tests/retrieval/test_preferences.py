@@ -64,6 +64,17 @@ def test_one_view_changes_the_very_next_recommendation(recommender):
     assert recommender.for_shopper(after, "en-US", now=NOW)[0].reason == "your latest choices"
 
 
+def test_of_events_that_say_nothing_to_the_recommender_other_means_are_asked(recommender, monkeypatch):
+    """A vector of zeros ranks all products alike: the first rows of the index would be called a choice."""
+    shopper = Shopper("zoe", "en-US", True, events=(viewed(TEA), viewed("oolong")))
+    nothing = np.zeros(recommender._preferences.products.dim, np.float32)
+    monkeypatch.setattr(recommender._preferences, "vector", lambda shopper, now: nothing)
+    found = recommender.for_shopper(shopper, "en-US", 3, now=NOW)
+    monkeypatch.setattr(recommender, "_preferences", None)
+    assert found == recommender.for_shopper(shopper, "en-US", 3, now=NOW)
+    assert all(one.score > 0 for one in found[:1])
+
+
 def test_without_consent_events_change_nothing(recommender):
     silent = anonymous("en-US")
     assert first_ids(recommender, silent) == first_ids(recommender, replace(silent, events=(viewed(KEYS),) * 5))
