@@ -175,8 +175,13 @@ async def bare_engine(settings: GraphSettings, queries: Sequence[DraftQuery], se
 
     async def send(i: int) -> int:
         query = queries[i % len(queries)]
-        output = await engine.complete(engine.prompt_text(query), replace(query, seed=10_000_000 + i))
-        return sum(len(candidate.token_ids) for candidate in output.outputs)
+        outputs = await asyncio.gather(
+            *(
+                engine.complete(engine.prompt_text(prompt), replace(query, seed=10_000_000 + i), number * query.n)
+                for number, prompt in enumerate(query.prompts)
+            )
+        )
+        return sum(len(candidate.token_ids) for output in outputs for candidate in output.outputs)
 
     try:
         await closed_loop(5, clients, send)

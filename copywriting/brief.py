@@ -8,6 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from copywriting.channels import CHANNELS, Channel, Language
+from copywriting.claims import Ground
+from copywriting.law import Case, Law, law_of
+from copywriting.plain import is_harmless, is_plain
 from copywriting.principles import supported
 from copywriting.product import Product
 from copywriting.slots import SLOTS
@@ -25,7 +28,9 @@ class Turn:
 class Brief:
     """What to write. `slots` are the available ones in the order of `SLOTS`; `principles` those the facts can prove. `doubts` and
     `likings` are names of aspects (`copywriting/aspects.yaml`), `market` notes on what competitors do, without names; `unnamable` are
-    those names, for the check alone."""
+    those names, for the check alone; so are `jurisdictions`, `audience`, `category` (the product's own words for what it is) and `grounds`,
+    texts of the product that can prove a word. `opening` and
+    `structure` say how the piece should begin and how full it should be (`copywriting/variety.py`)."""
 
     language: Language
     channel: Channel
@@ -45,6 +50,22 @@ class Brief:
     likings: tuple[str, ...] = ()
     market: tuple[str, ...] = ()
     unnamable: tuple[str, ...] = ()
+    opening: str | None = None
+    structure: str | None = None
+    jurisdictions: tuple[str, ...] = ()
+    audience: frozenset[str] = frozenset()
+    grounds: tuple[Ground, ...] = ()
+    category: str = ""
+
+    @property
+    def case(self) -> Case:
+        """What the law looks at."""
+        return Case(self.language, self.channel.name, self.vertical, self.kind, self.intent, self.audience, self.category)
+
+    @property
+    def law(self) -> Law:
+        """The law that holds for this brief."""
+        return law_of(self.jurisdictions)
 
 
 def language_of(locale: str) -> Language:
@@ -55,6 +76,17 @@ def language_of(locale: str) -> Language:
     if language == "en":
         return "en"
     raise ValueError(f"locale {locale!r} is not one that copy is written in; use zh-CN, en-US or en-GB")
+
+
+def _notes(product: Product) -> tuple[str, ...]:
+    """What a writer may read of the product: its attributes and description. Notes that give orders are left out by the caller."""
+    return (*(f"{key}: {value}" for key, value in product.attributes.items()), *((product.description,) if product.description else ()))
+
+
+def case_of(product: Product, *, locale: str, channel: str, intent: str | None = None, audience: frozenset[str] = frozenset()) -> Case:
+    """What the law looks at before there is a brief."""
+    words = " ".join((product.title, product.name, *product.category))
+    return Case(language_of(locale), channel, product.vertical, product.kind, intent, audience, words)
 
 
 def make_brief(
@@ -75,10 +107,16 @@ def make_brief(
     likings: Sequence[str] = (),
     market: Sequence[str] = (),
     unnamable: Sequence[str] = (),
+    jurisdictions: Sequence[str] = (),
+    audience: frozenset[str] = frozenset(),
+    grounds: Sequence[Ground] = (),
 ) -> Brief:
-    """Put a brief together. Empty `principles` means all that the facts support; ones they don't support are left out."""
+    """Put a brief together. Empty `principles` means all that the facts support; ones they don't support, or that the law keeps from
+    these people, are left out."""
     language = language_of(locale)
-    proved = supported(slot_names)
+    case = case_of(product, locale=locale, channel=channel, intent=intent, audience=audience)
+    capped = law_of(tuple(jurisdictions)).caps(case)
+    proved = tuple(each for each in supported(slot_names) if each not in capped)
     limit = CHANNELS[channel].max_chars[language]
     return Brief(
         language=language,
@@ -91,13 +129,16 @@ def make_brief(
         slots=tuple(slot for slot in SLOTS if slot in slot_names),
         max_chars=min(limit, max_chars or limit),
         intent=intent,
-        about=tuple(f"{key}: {value}" for key, value in product.attributes.items())
-        + ((product.description,) if product.description else ()),
-        interests=tuple(interests),
+        about=tuple(note for note in _notes(product) if is_harmless(note)),
+        interests=tuple(each for each in interests if is_plain(each)),
         conversation=tuple(conversation),
         must_include=tuple(must_include),
         doubts=tuple(doubts),
         likings=tuple(likings),
         market=tuple(market),
         unnamable=tuple(unnamable),
+        jurisdictions=tuple(jurisdictions),
+        audience=audience,
+        grounds=tuple(grounds),
+        category=case.product,
     )

@@ -1,7 +1,8 @@
-"""From a draft with slots to copy that may leave: fill, bind every claim, check language, length and wishes; one verdict.
+"""From a draft with slots to copy that may leave: fill, bind every claim, apply the law, check language, length and wishes; one verdict.
 
-A draft that runs over its limit is repaired by leaving out closing sentences of its body. Any other fault refuses it, with the
-reason. Law packs and finer repair are not here.
+A draft with a fault is repaired where that leaves a good piece: a sentence of its body is left out, a headline or a button gives way to a
+plain one, a word is replaced as the law's pack says, a closing date or a risk line is added. Else it is refused, with every reason.
+`strict` repairs nothing but length. Finding claims is `claims.py`, the law `law.py`, repair `repair.py`.
 """
 
 import re
@@ -11,93 +12,203 @@ from dataclasses import dataclass, replace
 
 from copywriting.agreement import disagreement
 from copywriting.brief import Brief
-from copywriting.claims import fold, misused, ungrounded
+from copywriting.channels import Language, units_of
+from copywriting.claims import Finding, claims_in, ungrounded
 from copywriting.facts import Fact, phrase_facts
+from copywriting.hashtags import hashtags_of
 from copywriting.intents import ANSWERS
-from copywriting.slots import fill, literals, slots_in, with_gaps
+from copywriting.law import Verdict
+from copywriting.reading import disguises, fold
+from copywriting.repair import additions, fitted, mended, sentences_of
+from copywriting.roles import misused, unpaired
+from copywriting.second_reader import suspects
+from copywriting.slots import CLAIM_KINDS, GAP, fill, literals, slots_in, with_gaps
 
-_SENTENCE_END = re.compile(r"(?<=[。！？!?；])|(?<=[.!?;])\s+")
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ſ]")
 _DANGLING = re.compile(r"[,，、:：(（\-—]$|(?:^|\s)(?:a|an|the|and|or|of)$", re.IGNORECASE)
 _STUTTER = re.compile(r"(\S{4,}?)\s*\1", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_SHOUTED = re.compile(r"(?<![A-Za-z])[A-Z]{5,}(?![A-Za-z])")
+_REPAIRS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A filled span of the text and the fact behind it: `text[start:end]` says `value`, proved by `source` at `version`."""
+    """A span of the text and the fact behind it: `text[start:end]` says `value`, proved by `source` at `version`. `slot` is None for a word
+    that a text of the product proves; `derivation` is the arithmetic of a value that no column holds."""
 
-    slot: str
+    slot: str | None
     start: int
     end: int
     value: str
     source: str
     version: int
+    kind: str = "name"
+    derivation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Checked copy. `text` is the parts joined by newlines; claim spans are offsets into it. `template` still has its slots."""
+    """Checked copy. `text` is the parts joined by newlines; claim spans are offsets into it. `template` still has its slots. `verdicts` are
+    what the law said and what was done about it, advice included."""
 
     template: str
     text: str
     parts: dict[str, str]
     claims: tuple[Claim, ...]
     repairs: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A draft that may not leave, and every reason."""
+    """A draft that may not leave, every reason, and those of the law as verdicts."""
 
     template: str
     reasons: tuple[str, ...]
+    verdicts: tuple[Verdict, ...] = ()
 
 
-def check(template: str, brief: Brief, facts: Mapping[str, Fact], must_not_include: Sequence[str] = ()) -> Copy | Refusal:
+def check(
+    template: str, brief: Brief, facts: Mapping[str, Fact], must_not_include: Sequence[str] = (), *, strict: bool = False
+) -> Copy | Refusal:
     """Fill and prove one draft. Returns Copy, or Refusal with the reasons."""
     facts = {**facts, **phrase_facts(brief.must_include)}
     lines = [line.strip() for line in template.strip().split("\n")]
     template = "\n".join(lines)
     if faults := _shape_faults(lines, brief, facts):
+        verdicts = _verdicts(lines, brief, facts)
+        return Refusal(template, tuple(dict.fromkeys((*faults, *map(str, verdicts)))), tuple(verdicts))
+    held = _lawful(lines, brief, facts, strict)
+    if isinstance(held, Refusal):
+        return held
+    lines, done = held
+    added = additions(lines, brief, facts)
+    facts |= added.facts
+    lines, repairs = fitted(added.lines, brief, facts, added.fixed)
+    done += added.verdicts
+    if repairs and (left := _verdicts(lines, brief, facts, added.fixed)):  # what was left out may have been the evidence for what stays
+        return Refusal(template, tuple(map(str, left)), tuple(left))
+    if faults := _shape_faults(lines, brief, facts):
         return Refusal(template, tuple(faults))
-    fitted, repairs = _fit(lines, brief, facts)
-    if repairs and (faults := _shape_faults(fitted, brief, facts)):  # what was left out may have been the evidence for what stays
-        return Refusal(template, tuple(faults))
-    fitted = _with_phrases(fitted, brief, facts)
-    text, spans = fill("\n".join(fitted), {slot: fact.text for slot, fact in facts.items()})
-    if faults := _text_faults(text, "\n".join(fitted), brief, must_not_include):
-        return Refusal(template, tuple(faults))
-    claims = tuple(_claim(span.slot, span.start, span.end, facts[span.slot]) for span in spans)
-    return Copy("\n".join(fitted), text, dict(zip(brief.channel.parts, text.split("\n"), strict=True)), claims, repairs)
+    text, spans = fill("\n".join(lines), {slot: fact.text for slot, fact in facts.items()})
+    if faults := _text_faults(text, "\n".join(lines), brief, must_not_include):
+        return Refusal(template, tuple(faults), tuple(done))
+    claims = [_claim(span.slot, span.start, span.end, facts[span.slot]) for span in spans]
+    claims = sorted([*claims, *_word_claims(text, lines, claims, brief)], key=lambda claim: claim.start)
+    repairs = (*(f"{verdict.action} {verdict.text!r}: {verdict.rule}" for verdict in done if verdict.action != "advice"), *repairs)
+    parts: dict[str, str] = dict(zip(brief.channel.parts, text.split("\n"), strict=True))
+    return _with_hashtags(Copy("\n".join(lines), text, parts, tuple(claims), repairs, tuple(done)), brief, facts)
 
 
 def _claim(slot: str, start: int, end: int, fact: Fact) -> Claim:
-    return Claim(slot, start, end, fact.value, fact.source, fact.version)
+    kind = CLAIM_KINDS.get(slot, "disclosure" if slot.startswith("disclosure") else "name")
+    return Claim(slot, start, end, fact.value, fact.source, fact.version, kind, fact.derivation)
 
 
-def _shape_faults(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
+def _word_claims(text: str, lines: Sequence[str], filled: Sequence[Claim], brief: Brief) -> list[Claim]:
+    """Words between slots that a text of the product proves, where they stand in the filled text."""
+    claims = []
+    for finding in {finding for line in lines for finding in claims_in(with_gaps(line), brief.language) if finding.word}:
+        if (ground := finding.ground(brief.grounds)) is None:
+            continue
+        for match in re.finditer(re.escape(finding.text), text):
+            if not any(claim.start < match.end() and match.start() < claim.end for claim in filled):
+                claims.append(
+                    Claim(None, match.start(), match.end(), match.group(), f"{ground.source}#{ground.field}", ground.version, finding.kind)
+                )
+    return claims
+
+
+def _with_hashtags(copy: Copy, brief: Brief, facts: Mapping[str, Fact]) -> Copy:
+    """A line of them where the channel has one and there is room."""
+    tags = hashtags_of(facts, brief.language, brief.max_chars - length_of(copy.text)) if brief.channel.hashtags else ()
+    if not tags:
+        return copy
+    text, claims = copy.text + "\n", list(copy.claims)
+    for number, (tag, fact) in enumerate(tags):
+        text += " " if number else ""
+        claims.append(Claim(fact.slot, len(text), len(text) + len(tag), fact.value, fact.source, fact.version))
+        text += tag
+    return replace(copy, text=text, parts={**copy.parts, "hashtags": text[len(copy.text) + 1 :]}, claims=tuple(claims))
+
+
+def _lawful(lines: list[str], brief: Brief, facts: Mapping[str, Fact], strict: bool) -> tuple[list[str], list[Verdict]] | Refusal:
+    """The lines once every claim in them is proved and lawful, with what was done; a Refusal where no repair leads there."""
+    template = "\n".join(lines)
+    done: list[Verdict] = []
+    for attempt in range(_REPAIRS + 1):
+        verdicts = _verdicts(lines, brief, facts)
+        if not verdicts:
+            return lines, done
+        repaired = None if strict or attempt == _REPAIRS else mended(lines, verdicts, brief, facts)
+        if repaired is None or _shape_faults(repaired.lines, brief, facts):
+            return Refusal(template, tuple(dict.fromkeys(map(str, verdicts))), tuple(verdicts))
+        lines = repaired.lines
+        done += repaired.verdicts
+    raise AssertionError("the last attempt returns")
+
+
+def _verdicts(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact], fixed: Sequence[str] = ()) -> list[Verdict]:
+    """Everything in the words, and in the use of slots, that no fact proves or a law forbids."""
+    written = frozenset(slots_in("\n".join(lines)))  # "with a gift" needs the gift itself in the text, not only in the warehouse
+    found: list[Verdict] = []
+    for line in lines:
+        said = with_gaps(line)
+        for sentence in fixed:
+            said = said.replace(with_gaps(sentence), "")
+        found += brief.law.judge(said, ungrounded(said, brief.language, written, brief.grounds), brief.case)
+        found += [_role(finding) for finding in misused(line, brief.language)]
+        found += _suspected(said, brief.language) if not found else []
+        found += [
+            Verdict("house.disguise", "plain writing", "disguise", why, 0, "write it plainly")
+            for literal in literals(line)
+            for why in disguises(literal, brief.language)
+        ]
+    return found
+
+
+def _suspected(said: str, language: Language) -> list[Verdict]:
+    """Sentences that the second reader takes for a claim. Asked only of a line in which nothing else was found."""
+    why, do = "reads like a claim", "say what a slot can prove, or leave it out"
+    return [
+        Verdict("house.second-reader", why, "suspicion", sentence.replace(GAP, "").strip(), said.index(sentence), do)
+        for sentence in sentences_of(said)
+        if suspects(sentence.strip(), language)
+    ]
+
+
+def _role(finding: Finding) -> Verdict:
+    return Verdict("house.slot-role", "facts by reference", finding.kind, finding.text, finding.start, "say of a value only what it is")
+
+
+def _shape_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
     """Faults that make filling impossible or pointless."""
     parts = brief.channel.parts
     if len(lines) != len(parts) or not all(lines):
         return [f"{len(lines)} part(s), {brief.channel.name} has {list(parts)}"]
-    faults = [f"slot {{{slot}}} has no fact" for slot in dict.fromkeys(slots_in("\n".join(lines))) if slot not in facts]
-    if "name" not in slots_in("\n".join(lines)):
+    template = "\n".join(lines)
+    written = frozenset(slots_in(template))
+    faults = [f"slot {{{slot}}} has no fact" for slot in dict.fromkeys(slots_in(template)) if slot not in facts]
+    if "name" not in written:
         faults.append("does not name the product")
-    written = set(slots_in("\n".join(lines)))  # "with a gift" needs the gift itself in the text, not only in the warehouse
-    faults += _sense_faults("\n".join(lines), written, brief, facts)
+    faults += [f"slot {{{slot}}} without {{also}}, the product that it is about" for slot in unpaired(written)]
+    faults += _sense_faults(template, written, brief, facts)
     for line in lines:
-        said = with_gaps(line)
-        faults += [str(claim) for claim in (*ungrounded(said, brief.language, written), *misused(line, brief.language))]
         faults += ["a brace outside a slot" for literal in literals(line) if set("{}") & set(fold(literal))]
         if _DANGLING.search(line):
             faults.append(f"breaks off: …{line[-20:]!r}")
         if any(_STUTTER.search(literal) for literal in literals(line)):
             faults.append("repeats itself")
+        if any(_SHOUTED.search(literal) for literal in literals(line)):
+            faults.append("shouts: a word in capitals")
+        if _CONTROL.search(line):
+            faults.append("holds a control character")
     return faults
 
 
-def _sense_faults(template: str, written: set[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
+def _sense_faults(template: str, written: frozenset[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
     """What would leave a reader without an answer, or wince."""
     faults = []
     answers = set(ANSWERS.get(brief.intent or "", ())) & facts.keys()
@@ -109,40 +220,14 @@ def _sense_faults(template: str, written: set[str], brief: Brief, facts: Mapping
     return faults
 
 
-def _fit(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> tuple[list[str], tuple[str, ...]]:
-    """Leave out closing sentences of the body while the filled text is too long and the product stays named."""
-    if "body" not in brief.channel.parts:
-        return lines, ()
-    at = brief.channel.parts.index("body")
-    values = {slot: fact.text for slot, fact in facts.items()}
-    removed = 0
-    while length_of(fill("\n".join(_with_phrases(lines, brief, facts)), values)[0]) > brief.max_chars:
-        sentences = [s for s in _SENTENCE_END.split(lines[at]) if s]
-        shorter = [*lines[:at], (" " if brief.language == "en" else "").join(sentences[:-1]), *lines[at + 1 :]]
-        if len(sentences) < 2 or "name" not in slots_in("\n".join(shorter)):
-            break
-        lines, removed = shorter, removed + 1
-    return lines, (f"left out {removed} closing sentence(s) to fit {brief.max_chars} characters",) if removed else ()
-
-
-def _with_phrases(lines: list[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
-    """Phrases that the caller wants and the draft lacks, at the end of the body or of the only part, each as a slot of its own."""
-    at = brief.channel.parts.index("body") if "body" in brief.channel.parts else 0
-    text = fold(fill("\n".join(lines), {slot: fact.text for slot, fact in facts.items()})[0]).casefold()
-    missing = [slot for slot, fact in phrase_facts(brief.must_include).items() if fold(fact.text).casefold() not in text]
-    comma, stop = ("，", "。") if brief.language == "zh" else (", ", ".")
-    ended = lines[at].endswith(tuple("。！？!?.…"))
-    for slot in missing:
-        joint = comma if not ended else " " if brief.language == "en" else ""
-        text_so_far = lines[at] + joint + f"{{{slot}}}" + (stop if ended else "")
-        lines = [*lines[:at], text_so_far, *lines[at + 1 :]]
-    return lines
-
-
 def _text_faults(text: str, template: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
     faults = []
-    if length_of(text) > brief.max_chars:
-        faults.append(f"{length_of(text)} characters, {brief.channel.name} allows {brief.max_chars}")
+    length = units_of(text.replace("\n", ""), brief.channel, brief.language)
+    if length > brief.max_chars:
+        faults.append(f"{length} characters, {brief.channel.name} allows {brief.max_chars}")
+    for part, line in zip(brief.channel.parts, text.split("\n"), strict=True):
+        if len(line) > (limit := brief.channel.limit_of(part, brief.language)):
+            faults.append(f"{part} of {len(line)} characters, {brief.channel.name} allows {limit}")
     if not in_language(template, brief.language):
         faults.append(f"not in {brief.language}")
     folded = fold(text).casefold()

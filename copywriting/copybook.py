@@ -149,13 +149,24 @@ def _text_faults(piece: Piece) -> list[str]:
             faults.append(f"principle {principle} without its evidence; use one of {evidence} or drop the principle")
     if faults:
         return faults
-    limit = CHANNELS[piece.channel].max_chars[piece.language]
-    length = sum(nominal_length(part, piece.language) for part in piece.parts)
-    if length > limit:
-        faults.append(f"about {length} characters when filled; {piece.channel} allows {limit}")
+    faults += _length_faults(piece)
     has_chinese = bool(re.search(r"[\u4e00-\u9fff]", piece.template))
     if has_chinese != (piece.language == "zh"):
         faults.append(f"text is not in {piece.language}")
+    return faults
+
+
+def _length_faults(piece: Piece) -> list[str]:
+    channel = CHANNELS[piece.channel]
+    lengths = [nominal_length(part, piece.language) for part in piece.parts]
+    allowed = [channel.limit_of(name, piece.language) for name in channel.parts]
+    faults = [
+        f"{name} is about {length} characters when filled; {piece.channel} allows {limit}"
+        for name, length, limit in zip(channel.parts, lengths, allowed, strict=True)
+        if length > limit
+    ]
+    if sum(lengths) > channel.max_chars[piece.language]:
+        faults.append(f"about {sum(lengths)} characters when filled; {piece.channel} allows {channel.max_chars[piece.language]}")
     return faults
 
 

@@ -1,89 +1,51 @@
 """What may be claimed of a product to this shopper now: one fact per available slot, rendered for the locale, with its source.
 
 A slot whose evidence is missing does not exist: `{stock}` is absent when stock is 500, `{offer.ends}` when no offer runs. Derived
-amounts are exact and rounded against the shop (a discount is never overstated).
+amounts are exact, show their arithmetic and are rounded against the shop (a discount is never overstated). A merchant's phrase that the law
+keeps out of copy, or that gives orders instead of saying something of the product, is no fact.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import format_currency, format_decimal
 
 from copywriting.brief import language_of
 from copywriting.channels import Language
-from copywriting.claims import CURRENCY_SIGNS, ungrounded
+from copywriting.claims import CURRENCY_SIGNS, Ground, claims_in
+from copywriting.law import Case, Law
 from copywriting.occasions import KNOWN, name_of
-from copywriting.product import Offer, Product
+from copywriting.plain import plain_text
+from copywriting.prices import Pricing, active_offer, pricing
+from copywriting.product import Product
 from copywriting.shopper import Shopper
 
 FEW_IN_STOCK = 20
 GOOD_RATING = 4.0
 ENOUGH_RATINGS = 20
-MAX_PLAIN = 80
-_BLANKS = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 SMALLEST_DISCOUNT_PERCENT = Decimal(5)
 SOON_DAYS = 60
 """An end further off than this is no reason to act now, and a day without a year would be read as the next one."""
 _TIMEZONES = {"CN": "Asia/Shanghai", "US": "America/New_York", "GB": "Europe/London", "IN": "Asia/Kolkata"}
+_IN_STOCK: dict[Language, str] = {"zh": "现货", "en": "in stock"}
+_PHRASES = ("name", "brand", "certificate", "material", "color", "origin", "feature", "feature_2")
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`text` is what the slot is filled with; `value` the raw value; `source` the table and row; `version` the row's version."""
+    """`text` is what the slot is filled with; `value` the raw value; `source` the table and row; `version` the row's version; `derivation`
+    the arithmetic of a value that no column holds."""
 
     slot: str
     text: str
     value: str
     source: str
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pricing:
-    """What the shopper pays, beside which reference price, in major units. `reference` is None where there is no advantage."""
-
-    pays: Decimal
-    reference: Decimal | None
-
-    @property
-    def percent_off(self) -> Decimal:
-        """The advantage in percent of the reference, rounded down to a whole percent; 0 where there is none."""
-        if self.reference is None:
-            return Decimal(0)
-        return ((1 - self.pays / self.reference) * 100).to_integral_value(ROUND_FLOOR)
-
-
-def active_offer(product: Product, now: datetime) -> Offer | None:
-    """The product's offer if it runs at `now` and gives something: a lower price that is still a price, or a gift."""
-    offer = product.offer
-    if offer is None or not offer.starts <= now <= offer.ends:
-        return None
-    if offer.kind == "gift":
-        return offer if offer.gift and offer.gift.strip() else None
-    if product.price is None or offer.value is None:
-        return None
-    return offer if 0 < offer.value < (100 if offer.kind == "percent_off" else product.price) else None
-
-
-def pricing(product: Product, now: datetime) -> Pricing | None:
-    """The price with its running offer. ¥500 with 20 % off is ¥400 beside ¥500. None for a product without a price above 0 or without
-    a currency."""
-    if product.price is None or product.price <= 0 or not product.currency:
-        return None
-    cent = Decimal(1).scaleb(-get_currency_precision(product.currency))
-    offer = active_offer(product, now)
-    full = product.price.quantize(cent, ROUND_CEILING)  # a currency without cents: never less than what is paid
-    pays = full
-    if offer and offer.value is not None:
-        reduced = full * (100 - offer.value) / 100 if offer.kind == "percent_off" else full - offer.value
-        pays = max(reduced.quantize(cent, ROUND_HALF_UP), cent)
-    reference = full if pays < full else product.list_price
-    return Pricing(pays, reference if reference and reference > pays else None)
+    derivation: str = ""
 
 
 def facts_of(
@@ -94,83 +56,151 @@ def facts_of(
     occasion: str = "everyday",
     shopper: Shopper | None = None,
     recent: Product | None = None,
+    also: Product | None = None,
+    law: Law | None = None,
+    case: Case | None = None,
+    strict: bool = False,
 ) -> dict[str, Fact]:
-    """Every slot that has a value for this product, shopper and moment. `recent` is the shopper's last purchase."""
+    """Every slot that has a value for this product, shopper and moment. `recent` is the shopper's last purchase, `also` a product offered
+    together with this one. With `law` and `case` phrases and reference prices are what the law allows; `strict` needs proof of each."""
     row = f"products/{product.product_id}/{product.locale}"
-    texts = _product_texts(product, locale) | _price_texts(product, locale, now) | _evidence_texts(product, locale)
-    facts = {slot: Fact(slot, text, value, row, product.version) for slot, (text, value) in texts.items()}
+    price = pricing(product, now, law.reference_price if law else None, strict=strict)
+    texts = _product_texts(product, locale, law, case) | _price_texts(product, price, locale) | _offer_texts(product, price, locale, now)
+    texts |= _evidence_texts(product, locale)
+    facts = {slot: Fact(slot, text, value, row, product.version, how) for slot, (text, value, how) in texts.items()}
+    if product.category and (label := plain_text(product.category[-1])) and product.locale.split("-")[0] == language_of(locale):
+        facts["category"] = Fact("category", label, label, row, product.version)
     if name := name_of(occasion, language_of(locale)):
         facts["occasion"] = Fact("occasion", name, occasion, "calendar" if occasion in KNOWN else "market", 0)
+    if also is not None and also.product_id != product.product_id:
+        facts |= _together(also, price, product.currency, locale, now, law)
     if shopper and shopper.personalise:
-        source = f"shoppers/{shopper.shopper_id or 'request'}"
-        personal = {"shopper.name": shopper.attributes.get("name"), "shopper.city": shopper.attributes.get("city")}
-        facts |= {slot: Fact(slot, text, text, source, 0) for slot, text in _plain_texts(personal).items()}
-        if recent and recent.product_id != product.product_id and recent.vertical == product.vertical:
-            row = f"products/{recent.product_id}/{recent.locale}"
-            facts |= {
-                slot: Fact(slot, text, recent.product_id, row, recent.version)
-                for slot, text in _plain_texts({"recent": recent.name}).items()
-            }
+        facts |= _personal_facts(product, shopper, recent)
+    closed = law.closed(case) if law and case else frozenset()
+    return {slot: fact for slot, fact in facts.items() if slot not in closed}
+
+
+def grounds_of(product: Product, locale: str) -> tuple[Ground, ...]:
+    """The product's own texts in the locale's language: what can prove a word of copy."""
+    if product.locale.split("-")[0] != language_of(locale):
+        return ()
+    texts = {"name": product.name, "title": product.title, "brand": product.brand, "description": product.description}
+    texts |= {f"attributes.{key}": value for key, value in product.attributes.items()}
+    texts |= {"category": " ".join(product.category), "certificates": " ".join(product.certificates)}
+    source = f"products/{product.product_id}/{product.locale}"
+    return tuple(Ground(field, text, source, product.version) for field, text in texts.items() if text)
+
+
+def _personal_facts(product: Product, shopper: Shopper, recent: Product | None) -> dict[str, Fact]:
+    source = f"shoppers/{shopper.shopper_id or 'request'}"
+    personal = {"shopper.name": shopper.attributes.get("name"), "shopper.city": shopper.attributes.get("city")}
+    facts = {slot: Fact(slot, text, text, source, 0) for slot, text in _plain_texts(personal).items()}
+    if recent and recent.product_id != product.product_id and recent.vertical == product.vertical:
+        row = f"products/{recent.product_id}/{recent.locale}"
+        named = _plain_texts({"recent": recent.name})
+        facts |= {slot: Fact(slot, text, recent.product_id, row, recent.version) for slot, text in named.items()}
     return facts
 
 
-def is_plain(text: str) -> bool:
-    """May this text stand inside copy as it is? One line, printable, no braces, not a link."""
-    return text.isprintable() and not set("{}<>") & set(text) and "://" not in text and 0 < len(text.strip()) <= MAX_PLAIN
-
-
 def _plain_texts(texts: Mapping[str, str | None]) -> dict[str, str]:
-    """Those that may stand inside copy, blanks of every width made one space; a line break is no blank."""
-    folded = {slot: _BLANKS.sub(" ", text).strip(" ") for slot, text in texts.items() if text}
-    return {slot: text for slot, text in folded.items() if is_plain(text)}
+    found = {slot: plain_text(text) for slot, text in texts.items() if text}
+    return {slot: text for slot, text in found.items() if text is not None}
 
 
-def _product_texts(product: Product, locale: str) -> dict[str, tuple[str, str]]:
+Texts = dict[str, tuple[str, str, str]]
+"""Slot → its text, raw value and derivation."""
+
+
+def _product_texts(product: Product, locale: str, law: Law | None, case: Case | None) -> Texts:
     values = {"name": product.name, "brand": product.brand, "certificate": product.certificates[0] if product.certificates else None}
-    values |= {key: product.attributes.get(key) for key in ("material", "color", "origin", "feature", "feature_2")}
+    values |= {key: product.attributes.get(key) for key in _PHRASES[3:]}
     same_language = product.locale.split("-")[0] == language_of(locale)
     # A phrase in another language would break the sentence; a name or a brand is at home in any language.
     kept = values if same_language else {key: values[key] for key in ("name", "brand")}
-    phrases = {slot: text for slot, text in _plain_texts(kept).items() if slot in ("name", "brand") or not promises(text, locale)}
-    return {slot: (text, text) for slot, text in phrases.items()}
+    phrases = {
+        slot: text
+        for slot, text in _plain_texts(kept).items()
+        if slot in ("name", "brand") or not (promises(text, locale) or (law and case and law.unfit(text, language_of(locale), case)))
+    }
+    return {slot: (text, text, "") for slot, text in phrases.items()}
 
 
 def promises(text: str, locale: str) -> bool:
     """Does a merchant's description promise a price, a discount or a deadline? Such a promise may only come from the offer itself."""
-    found = ungrounded(text, language_of(locale), ())
+    found = claims_in(text, language_of(locale))
     return any(claim.kind in ("discount", "date", "stock") or claim.text in CURRENCY_SIGNS for claim in found)
 
 
-def _price_texts(product: Product, locale: str, now: datetime) -> dict[str, tuple[str, str]]:
-    price = pricing(product, now)
+def _price_texts(product: Product, price: Pricing | None, locale: str) -> Texts:
     if price is None or product.currency is None:
-        return {}  # a gift without a price would be an offer that nobody can weigh
-    texts = {"price": (money(price.pays, product.currency, locale), str(price.pays))}
+        return {}
+    texts = {"price": (money(price.pays, product.currency, locale), str(price.pays), price.derivation)}
     if price.reference is not None and price.percent_off >= SMALLEST_DISCOUNT_PERCENT:
         saving = price.reference - price.pays
-        texts["list_price"] = (money(price.reference, product.currency, locale), str(price.reference))
-        texts["saving"] = (money(saving, product.currency, locale), str(saving))
-        texts["discount"] = (discount_rate(price, language_of(locale)), f"{price.percent_off}%")
-    if offer := active_offer(product, now):
-        if product.locale.split("-")[0] == language_of(locale):
-            texts |= {slot: (text, text) for slot, text in _plain_texts({"gift": offer.gift}).items()}
-        if offer.ends - now <= timedelta(days=SOON_DAYS) and ("gift" in texts or offer.kind != "gift"):
-            last = offer.ends - timedelta(seconds=1)  # an end at midnight is the end of the day before
-            texts["offer.ends"] = (day_of(last, locale), offer.ends.isoformat())
+        how = f"{price.reference} − {price.pays} = {saving} {product.currency}"
+        texts["list_price"] = (money(price.reference, product.currency, locale), str(price.reference), price.note)
+        texts["saving"] = (money(saving, product.currency, locale), str(saving), how)
+        rate = f"1 − {price.pays} / {price.reference} = {price.percent_off}%, rounded down"
+        texts["discount"] = (discount_rate(price, language_of(locale)), f"{price.percent_off}%", rate)
     return texts
 
 
-def _evidence_texts(product: Product, locale: str) -> dict[str, tuple[str, str]]:
-    texts: dict[str, tuple[str, str]] = {}
-    if product.stock is not None and 0 < product.stock <= FEW_IN_STOCK:
-        texts["stock"] = (str(product.stock), str(product.stock))
+def _offer_texts(product: Product, price: Pricing | None, locale: str, now: datetime) -> Texts:
+    texts: Texts = {}
+    offer = active_offer(product, now)
+    if offer is None or price is None or product.currency is None:
+        return {}  # a gift without a price would be an offer that nobody can weigh
+    if product.locale.split("-")[0] == language_of(locale):
+        texts |= {slot: (text, text, "") for slot, text in _plain_texts({"gift": offer.gift}).items()}
+    if offer.kind == "spend_save" and offer.minimum is not None and offer.value is not None:
+        texts["offer"] = (_spend_save(offer.minimum, offer.value, product.currency, locale), f"{offer.value}/{offer.minimum}", "")
+    if offer.kind == "buy_get":
+        zh, en = f"买{offer.buy}件送{offer.free}件", f"buy {offer.buy}, get {offer.free} free"
+        texts["offer"] = (zh if language_of(locale) == "zh" else en, f"{offer.buy}+{offer.free}", "")
+    if offer.ends - now <= timedelta(days=SOON_DAYS) and ("gift" in texts or offer.kind != "gift"):
+        last = offer.ends - timedelta(seconds=1)  # an end at midnight is the end of the day before
+        texts["offer.ends"] = (day_of(last, locale), offer.ends.isoformat(), "")
+    return texts
+
+
+def _spend_save(minimum: Decimal, value: Decimal, currency: str, locale: str) -> str:
+    """满300减50 where the currency is the market's own, else with its signs; $50 off when you spend $300."""
+    if language_of(locale) == "en":
+        return f"{money(value, currency, locale)} off when you spend {money(minimum, currency, locale)}"
+    if currency == "CNY":
+        return f"满{minimum.normalize():f}减{value.normalize():f}"
+    return f"满{money(minimum, currency, locale)}减{money(value, currency, locale)}"
+
+
+def _evidence_texts(product: Product, locale: str) -> Texts:
+    texts: Texts = {}
+    language = language_of(locale)
+    if product.stock is not None and product.stock > 0:
+        if product.stock <= FEW_IN_STOCK:
+            texts["stock"] = (str(product.stock), str(product.stock), "")
+        else:
+            texts["availability"] = (_IN_STOCK[language], str(product.stock), "")
     count = product.rating_count or 0
     if product.rating is not None and product.rating >= GOOD_RATING and count >= ENOUGH_RATINGS:
         # Four decimals first: a 4.6 that was stored in 32 bits is 4.599999 and must not be floored to 4.5.
         mean = Decimal(str(round(product.rating, 4))).quantize(Decimal("0.1"), ROUND_FLOOR)
-        texts["rating"] = (f"{mean}分" if language_of(locale) == "zh" else f"{mean} out of 5", str(round(product.rating, 2)))
-        texts["rating_count"] = (format_decimal(count, locale=_babel(locale)), str(count))
+        texts["rating"] = (f"{mean}分" if language == "zh" else f"{mean} out of 5", str(round(product.rating, 2)), "")
+        texts["rating_count"] = (format_decimal(count, locale=_babel(locale)), str(count), "")
     return texts
+
+
+def _together(also: Product, price: Pricing | None, currency: str | None, locale: str, now: datetime, law: Law | None) -> dict[str, Fact]:
+    """The other product of a bundle; a price only where both are in one currency, which are the only ones that can be added."""
+    named = _plain_texts({"also": also.name})
+    row = f"products/{also.product_id}/{also.locale}"
+    facts = {slot: Fact(slot, text, also.product_id, row, also.version) for slot, text in named.items()}
+    other = pricing(also, now, law.reference_price if law else None)
+    if facts and price and other and currency is not None and also.currency == currency:
+        total = price.pays + other.pays
+        facts["also.price"] = Fact("also.price", money(other.pays, currency, locale), str(other.pays), row, also.version, other.derivation)
+        how = f"{price.pays} + {other.pays} = {total} {currency}"
+        facts["total"] = Fact("total", money(total, currency, locale), str(total), row, also.version, how)
+    return facts
 
 
 def money(amount: Decimal, currency: str, locale: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from copywriting.brief import Turn
 
-ANSWERS = {"price": ("price",), "stock": ("stock",)}
+ANSWERS = {"price": ("price",), "stock": ("stock", "availability"), "question": ("answer",)}
 """Intent → the slots of which a reply must hold one, where the product has it: who asks for a price is told the price."""
 
 _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(

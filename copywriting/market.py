@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from copywriting.claims import fold
-from copywriting.facts import Fact, is_plain, promises
+from copywriting.facts import Fact, promises
 from copywriting.occasions import KNOWN, NAMES, occasion_on
+from copywriting.plain import is_plain
 from copywriting.product import Product
+from copywriting.reading import fold
 
 RowKind = Literal["holiday", "competitor_promotion"]
 ROW_KINDS: tuple[RowKind, ...] = ("holiday", "competitor_promotion")

@@ -3,21 +3,34 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
-OfferKind = Literal["percent_off", "amount_off", "gift"]
+OfferKind = Literal["percent_off", "amount_off", "gift", "spend_save", "buy_get"]
+OFFER_KINDS: tuple[OfferKind, ...] = get_args(OfferKind)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A promotion. `value` is percent (20 = 20 % off the price) for `percent_off`, an amount in the product's currency for
-    `amount_off`, None for `gift`. Runs from `starts` to `ends`, both inclusive instants in UTC."""
+    `amount_off`, None for `gift`. `spend_save` takes `value` off an order of `minimum` or more (满300减50), `buy_get` adds `free` pieces to
+    `buy` bought ones. Runs from `starts` to `ends`, both inclusive instants in UTC."""
 
     kind: OfferKind
     value: Decimal | None
     gift: str | None
     starts: datetime
     ends: datetime
+    minimum: Decimal | None = None
+    buy: int | None = None
+    free: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PricePoint:
+    """A price in the product's currency, in force from `at` until the next point."""
+
+    at: datetime
+    price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +38,7 @@ class Product:
     """One catalogue row. `price` is before the offer; `attributes` keys are snake_case, values in the row's language.
 
     Well-known attribute keys: feature, feature_2, material, color, origin. `rating` is 0 to 5. `images` are paths, absolute
-    or relative to the catalogue's directory.
+    or relative to the catalogue's directory. `price_history` is oldest first and empty where nobody kept one.
     """
 
     product_id: str
@@ -49,3 +62,4 @@ class Product:
     certificates: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     videos: tuple[str, ...] = ()
+    price_history: tuple[PricePoint, ...] = ()

@@ -15,6 +15,7 @@ from copywriting.occasions import tag_of
 from copywriting.principles import PRINCIPLES
 from copywriting.slots import SLOTS
 from copywriting.taxonomy import GENERAL, INTENTS, OCCASIONS, TONES, VERTICALS
+from copywriting.variety import OPENINGS, STRUCTURES
 
 PromptStyle = Literal["chat", "compact"]
 Messages = list[dict[str, str]]
@@ -22,6 +23,16 @@ Messages = list[dict[str, str]]
 COPY_TAG = "<|copy|>"
 _ANY_KIND = "<|kind:any|>"
 _NO_INTENT = "<|intent:none|>"
+_ANY = "any"
+
+
+_OPENINGS = {
+    "question": "Begin with a question.",
+    "product": "Begin with {name}.",
+    "fact": "Begin with a slot that holds a number or a date.",
+    "address": "Begin by speaking to the reader.",
+    "scene": "Begin with a scene.",
+}
 
 
 def compact_tags() -> tuple[str, ...]:
@@ -38,6 +49,8 @@ def compact_tags() -> tuple[str, ...]:
         _NO_INTENT,
         *(f"<|intent:{name}|>" for name in INTENTS),
         *(f"<|principle:{name}|>" for name in PRINCIPLES),
+        *(f"<|opening:{name}|>" for name in (_ANY, *OPENINGS)),
+        *(f"<|structure:{name}|>" for name in (_ANY, *STRUCTURES)),
         *(f"<|has:{slot}|>" for slot in SLOTS),
         COPY_TAG,
     )
@@ -52,6 +65,8 @@ def compact(brief: Brief) -> str:
         (
             *(f"<|has:{slot}|>" for slot in brief.slots),
             *(f"<|principle:{name}|>" for name in brief.principles),
+            f"<|opening:{brief.opening or _ANY}|>",
+            f"<|structure:{brief.structure or _ANY}|>",
             f"<|tone:{brief.tone}|>",
             f"<|occasion:{brief.occasion}|>",
             f"<|intent:{brief.intent}|>" if brief.intent else _NO_INTENT,
@@ -66,7 +81,7 @@ def compact(brief: Brief) -> str:
 
 def chat(brief: Brief) -> Messages:
     """The brief as a chat for an instruction-tuned model; its own chat template turns this into tokens."""
-    slots = "\n".join(f"- {{{slot}}}: {SLOTS[slot]}" for slot in brief.slots)
+    slots = "\n".join(f"- {{{slot}}}: {SLOTS[slot].holds}" for slot in brief.slots)
     system = (
         f"You write marketing copy in {'Simplified Chinese' if brief.language == 'zh' else 'English'}. "
         "Never write a product name, number, price, date or offer yourself: write the slot in braces and it is filled in later. "
@@ -89,6 +104,10 @@ def _request(brief: Brief) -> str:
         f"Product: {brief.vertical}{f' / {brief.kind}' if brief.kind else ''}. Use {{name}} once or more.",
         "Notes: " + " | ".join(brief.about),
     ]
+    if brief.opening:
+        lines.append(_OPENINGS[brief.opening])
+    if brief.structure:
+        lines.append("Be short." if brief.structure == "brief" else "Take the room that there is.")
     if brief.interests:
         lines.append(f"The reader is interested in: {', '.join(brief.interests)}.")
     if brief.doubts:

@@ -43,5 +43,6 @@ OCCASIONS = (
     "birthday",
 )
 
-INTENTS = ("recommend", "price", "quality", "hesitation", "stock", "complaint")
-"""What the shopper wants in a chat; only `chat_reply` copy has one."""
+INTENTS = ("recommend", "price", "quality", "hesitation", "stock", "complaint", "question", "unknown")
+"""What the shopper wants in a chat; only `chat_reply` copy has one. `question` is one that the shop's own texts answer, `unknown` one that
+they don't."""

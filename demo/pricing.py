@@ -7,9 +7,10 @@ with gifts where a discount would be meaningless.
 """
 
 import datetime
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Literal
 
 import numpy as np
@@ -47,18 +48,22 @@ class PricePoint:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """An offer in every market. `values` is percent or an amount per currency; empty for a gift."""
+    """An offer in every market. `values` is percent or an amount per currency; empty for a gift. `minimums` are the orders that a
+    `spend_save` needs, `buy` and `free` the pieces of a `buy_get`."""
 
     kind: OfferKind
     values: dict[str, Decimal]
     gift: Text | None
     starts: datetime.datetime
     ends: datetime.datetime
+    minimums: dict[str, Decimal] = field(default_factory=dict)
+    buy: int | None = None
+    free: int | None = None
 
     @property
     def lowers_price(self) -> bool:
-        """Is it more than a gift?"""
-        return bool(self.values)
+        """Does one piece cost less?"""
+        return self.kind in ("percent_off", "amount_off")
 
     def runs_at(self, instant: datetime.datetime) -> bool:
         """Is the offer on at this instant?"""
@@ -117,6 +122,31 @@ def promotion(
     }[status]
     starts = _at(today, first, hour=0)
     ends = datetime.datetime.combine(today + datetime.timedelta(days=last), _LAST_MINUTE)
+    offer = _promotion(product, gifts, starts, ends, rng)
+    return offer if product.vertical in ("finance", "travel") else _on_larger_orders(product, offer)
+
+
+def _on_larger_orders(product: Merchandise, offer: Promotion) -> Promotion:
+    """Every seventh offer asks for more pieces and every seventh for a larger order: which ones, the product's id tells."""
+    turn = zlib.crc32(product.product_id.encode()) % 7
+    if turn == 0:
+        return Promotion("buy_get", {}, None, offer.starts, offer.ends, buy=2, free=1)
+    minimums = {currency: _round(price * 2) for currency, price in product.prices.items()}
+    savings = {currency: _amount(minimum, 0.15) for currency, minimum in minimums.items()}
+    if turn == 1 and all(savings.values()):
+        return Promotion("spend_save", savings, None, offer.starts, offer.ends, minimums)
+    return offer
+
+
+def _round(amount: Decimal) -> Decimal:
+    """The next amount that one would ask an order to reach: 217 → 250, 43 → 50."""
+    step = next(step for floor, step in ((1000, 100), (100, 50), (0, 10)) if amount >= floor)
+    return (amount / step).to_integral_value(ROUND_CEILING) * step
+
+
+def _promotion(
+    product: Merchandise, gifts: Sequence[Text], starts: datetime.datetime, ends: datetime.datetime, rng: np.random.Generator
+) -> Promotion:
     chosen = "gift" if product.kind in _GIFTS_ONLY else str(rng.choice(("percent_off", "amount_off", "gift"), p=(0.45, 0.3, 0.25)))
     if chosen == "gift":
         return Promotion("gift", {}, gifts[int(rng.integers(len(gifts)))], starts, ends)

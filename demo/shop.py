@@ -26,11 +26,13 @@ from demo import behaviour, market, people
 from demo.merchandise import CURRENCIES, Merchandise, Range, load
 from demo.pictures import render_product
 from demo.pricing import OFFERS_PER_VERTICAL, PricePoint, Promotion, history, list_prices, price_at, promotion
+from retrieval.knowledge import read_passages, write_passages
 from retrieval.tables import PRODUCTS, write
 
 SEED = 7
 SHOPPERS = 1000
 MEDIA = "media"
+KNOWLEDGE = Path(__file__).with_name("knowledge")
 LOW_STOCK = range(2, 16)
 
 Render = Callable[[str, str, str, Path, str, int], list[Path]]
@@ -73,6 +75,7 @@ def build(
     write(directory, "products", _products(listings, pictures))
     write(directory, "price_history", _price_history(listings))
     write(directory, "market", market.table(today, tuple(CURRENCIES)))
+    write_passages(directory, (row for locale in CURRENCIES for row in read_passages(KNOWLEDGE / f"{locale}.yaml")))
     shoppers = people.recruit(num_shoppers, today, seed)
     write(directory, "shoppers", people.table(shoppers))
     by_id = {listing.product.product_id: listing for listing in listings}
@@ -179,7 +182,9 @@ def _offer(offer: Promotion | None, locale: str) -> dict[str, Any] | None:
     if offer is None:
         return None
     gift = offer.gift.in_locale(locale) if offer.gift else None
-    return {"kind": offer.kind, "value": offer.values.get(CURRENCIES[locale]), "gift": gift, "starts": offer.starts, "ends": offer.ends}
+    currency = CURRENCIES[locale]
+    terms = {"minimum": offer.minimums.get(currency), "buy": offer.buy, "free": offer.free}
+    return {"kind": offer.kind, "value": offer.values.get(currency), "gift": gift, "starts": offer.starts, "ends": offer.ends, **terms}
 
 
 def _price_history(listings: Sequence[Listing]) -> pa.Table:

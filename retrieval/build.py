@@ -3,7 +3,7 @@
     python -m retrieval.build SHOP OUT [--encoder lsa|HUB_ID|DIRECTORY] [--dim 128] [--seed 0] [--recommender DIRECTORY]
 
 The directory: `products.faiss shoppers.faiss rows.parquet profiles.parquet encoder/ card.json`, and with a recommender (made by
-`python -m train.recommender`) `recommender/ preferences.faiss`.
+`python -m train.recommender`) `recommender/ preferences.faiss`, and where the shop has passages `knowledge/`.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from retrieval.catalogue import Catalogue
 from retrieval.encoder import EncoderError, LsaEncoder, TextEncoder, TransformersEncoder, save_spec
 from retrieval.features import behaviour_features
 from retrieval.index import VectorIndex
+from retrieval.knowledge import build_knowledge
 from retrieval.preferences import place
 
 _BATCH = 256
@@ -60,6 +61,7 @@ def build_index(
     pq.write_table(rows, partial / "rows.parquet")
     pq.write_table(behaviour.profiles, partial / "profiles.parquet")
     save_spec(text_encoder, partial / "encoder")
+    passages = build_knowledge(shop, partial, seed)
     if recommender:
         place(shop, catalogue, recommender, partial)
     card = write_card(
@@ -76,7 +78,7 @@ def build_index(
             **({"recommender": read_card(recommender).version} if recommender else {}),
         },
         data_hash=sha256_of(tables.path_of(shop, "products")),
-        metrics={"products": len(documents), "shoppers": behaviour.profiles.num_rows},
+        metrics={"products": len(documents), "shoppers": behaviour.profiles.num_rows, "passages": passages},
     )
     shutil.rmtree(out, ignore_errors=True)
     partial.replace(out)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from babel.numbers import get_territory_currencies
 from numpy.typing import NDArray
 
-from copywriting.product import Offer, Product
+from copywriting.product import Offer, PricePoint, Product
 from retrieval import tables
 
 _KEPT_PRODUCTS = 4096
@@ -41,7 +41,7 @@ class Filters:
 class Catalogue:
     """Products of one shop. Row order of `product_ids` is the row order of its index."""
 
-    def __init__(self, rows: pa.Table, root: Path) -> None:
+    def __init__(self, rows: pa.Table, root: Path, history: pa.Table | None = None) -> None:
         if rows.num_rows == 0:
             raise tables.TableError(f"{tables.path_of(root, 'products')}: the catalogue is empty; ingest at least one product")
         self._rows = rows.combine_chunks()
@@ -53,12 +53,16 @@ class Catalogue:
         self._row_of = {product_id: row for row, product_id in enumerate(self.product_ids)}
         self._kinds, self._verticals = self._rows["kind"].to_pylist(), self._rows["vertical"].to_pylist()
         self._columns: dict[str, _Columns] = {}
-        self._product = lru_cache(_KEPT_PRODUCTS)(partial(_made, self._rows))  # nested Arrow rows are slow to read: 0.3 ms each
+        self._history = _PriceHistory(history if history is not None else tables.PRICE_HISTORY.empty_table())
+        self._product = lru_cache(_KEPT_PRODUCTS)(
+            partial(_made, self._rows, self._history)
+        )  # nested Arrow rows are slow to read: 0.3 ms each
 
     @classmethod
     def read(cls, shop: Path) -> "Catalogue":
-        """Read `products.parquet` of a shop directory."""
-        return cls(tables.read(shop, "products"), shop)
+        """Read `products.parquet` of a shop directory, and its price history where it has one."""
+        kept = tables.path_of(shop, "price_history").is_file()
+        return cls(tables.read(shop, "products"), shop, tables.read(shop, "price_history") if kept else None)
 
     def __contains__(self, product_id: object) -> bool:
         return product_id in self._at
@@ -158,12 +162,33 @@ class _Columns:
     price: NDArray[np.float64]
 
 
-def _made(rows: pa.Table, row: int) -> Product:
+class _PriceHistory:
+    """Every price of every product's row, oldest first, in Arrow until asked for."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows.sort_by([("product_id", "ascending"), ("locale", "ascending"), ("at", "ascending")]).combine_chunks()
+        self._spans: dict[tuple[str, str], tuple[int, int]] = {}
+        keys = list(zip(self._rows["product_id"].to_pylist(), self._rows["locale"].to_pylist(), strict=True))
+        begin = 0
+        for row, key in enumerate(keys):
+            if row + 1 == len(keys) or keys[row + 1] != key:
+                self._spans[key] = (begin, row + 1)
+                begin = row + 1
+
+    def of(self, product_id: str, locale: str, currency: str | None) -> tuple[PricePoint, ...]:
+        """The prices of one row of the catalogue in its currency; none where nobody kept them."""
+        begin, end = self._spans.get((product_id, locale), (0, 0))
+        points = self._rows.slice(begin, end - begin).to_pylist()
+        return tuple(PricePoint(point["at"], point["price"]) for point in points if point["currency"] == currency)
+
+
+def _made(rows: pa.Table, history: _PriceHistory, row: int) -> Product:
     record: dict[str, Any] = rows.slice(row, 1).to_pylist()[0]
     offer = record.pop("offer")
     attributes = dict(record.pop("attributes"))
     sequences: dict[str, Any] = {key: tuple(record.pop(key)) for key in ("category", "certificates", "images", "videos")}
-    return Product(**record, **sequences, attributes=attributes, offer=Offer(**offer) if offer else None)
+    points = history.of(record["product_id"], record["locale"], record["currency"])
+    return Product(**record, **sequences, attributes=attributes, offer=Offer(**offer) if offer else None, price_history=points)
 
 
 def _price_quarters(rows: pa.Table, kinds: list[str]) -> list[int]:

@@ -82,6 +82,10 @@ def _fault(offer: dict[str, Any], price: Any) -> str | None:
         return "offer_ends_before_start"
     if offer["kind"] == "gift":
         return None
+    if offer["kind"] == "buy_get":
+        return None if offer["buy"] > 0 and offer["free"] > 0 else "offer_out_of_range"
+    if offer["kind"] == "spend_save":
+        return None if 0 < offer["value"] < offer["minimum"] else "offer_out_of_range"
     limit = 100 if offer["kind"] == "percent_off" else price or 0  # no amount comes off a price that nobody knows
     return None if 0 < offer["value"] < limit else "offer_out_of_range"
 

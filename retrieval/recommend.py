@@ -21,6 +21,7 @@ from retrieval import tables
 from retrieval.catalogue import Catalogue, Filters
 from retrieval.encoder import Vectors, load_encoder
 from retrieval.index import VectorIndex
+from retrieval.knowledge import Knowledge
 from retrieval.preferences import DIRECTORY, Preferences, taste
 
 _MEAN_OF = 100_000  # products whose mean stands for all
@@ -55,6 +56,7 @@ class Recommender:
         self._shopper_row = _positions(self._shoppers["shopper_id"])
         self._row_of = {product_id: row for row, product_id in enumerate(self.catalogue.product_ids)}
         self._mean_product: Vectors = self._products.vectors(np.arange(min(len(self._products), _MEAN_OF))).mean(axis=0)
+        self.knowledge = Knowledge(index)
         self._preferences = Preferences(index) if (index / DIRECTORY).is_dir() else None
 
     def refresh(self) -> None:

@@ -19,7 +19,8 @@ from retrieval.strict import unknown
 from retrieval.tables import OFFER, SCHEMAS
 from retrieval.transforms import DECIMAL, Step, parse_datetime, to_boolean, to_decimal, to_integer
 
-OFFER_PARTS = {kind: ("gift" if kind == "gift" else "value", "starts", "ends") for kind in get_args(OfferKind)}
+_OWN_PARTS = {"gift": ("gift",), "spend_save": ("value", "minimum"), "buy_get": ("buy", "free")}
+OFFER_PARTS = {kind: (*_OWN_PARTS.get(kind, ("value",)), "starts", "ends") for kind in get_args(OfferKind)}
 """What an offer of each kind must have."""
 CANCELLED, MEMBER = "_cancelled", "_member"
 """Columns that only the finishing rules read: is the row a cancellation; which file of the archive is its photo."""

@@ -24,6 +24,9 @@ OFFER = pa.struct(
         pa.field("gift", pa.string()),
         pa.field("starts", INSTANT, nullable=False),
         pa.field("ends", INSTANT, nullable=False),
+        pa.field("minimum", MONEY),
+        pa.field("buy", pa.int32()),
+        pa.field("free", pa.int32()),
     ]
 )
 
@@ -232,14 +235,26 @@ PICTURE_VECTORS = pa.schema(
     ]
 )
 
-OPTIONAL: dict[str, pa.Schema] = {"market": MARKET, "picture_vectors": PICTURE_VECTORS}
+KNOWLEDGE = pa.schema(
+    [
+        _column("passage_id", pa.string(), "its name, once per locale", required=True),
+        _column("locale", pa.string(), "zh-CN, en-US or en-GB", required=True),
+        _column("asks", pa.list_(pa.string()), "ways in which people ask for it", required=True),
+        _column("text", pa.string(), "the answer, in whole sentences", required=True),
+        _column("version", pa.int64(), "increases with every change of the row", required=True),
+    ]
+)
+
+OPTIONAL: dict[str, pa.Schema] = {"market": MARKET, "picture_vectors": PICTURE_VECTORS, "knowledge": KNOWLEDGE}
 """What a merchant may add: `python -m retrieval.market SHOP FILE.csv`, else a shop has the calendar's occasions; `python -m
-multimodal.picture_vectors SHOP`, else recommenders know products by their text alone."""
+multimodal.picture_vectors SHOP`, else recommenders know products by their text alone; `python -m retrieval.knowledge SHOP FILE.yaml`, else
+a chat answers questions from the product's row alone."""
 
 _ALL = SCHEMAS | DERIVED | OPTIONAL
 _MADE_BY = (
     dict.fromkeys(SCHEMAS, "`python -m retrieval.ingest MAPPING.yaml` or `python -m demo.shop`")
     | dict.fromkeys(DERIVED, "`python -m retrieval.portrait SHOP`")
+    | {"knowledge": "`python -m retrieval.knowledge SHOP FILE.yaml`"}
     | {"market": "`python -m retrieval.market SHOP FILE.csv`", "picture_vectors": "`python -m multimodal.picture_vectors SHOP`"}
 )
 

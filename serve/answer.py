@@ -4,8 +4,23 @@ from collections.abc import Mapping, Sequence
 
 from copywriting.brief import Brief
 from copywriting.check import Claim
-from copywriting.principles import EVIDENCE
-from serve.messages import Choice, ClaimOut, CopyAnswer, CopyRequest, Explanation, Found, Notice, ProductOut, Scores, Usage
+from copywriting.law import Verdict
+from copywriting.principles import EVIDENCE, appeals_of
+from serve.diversity import self_bleu
+from serve.messages import (
+    Choice,
+    ClaimOut,
+    CopyAnswer,
+    CopyRequest,
+    Explanation,
+    Found,
+    Notice,
+    ProductOut,
+    Refused,
+    Scores,
+    Usage,
+    VerdictOut,
+)
 from serve.ranking import Judgement
 from serve.trace import Candidate, Trace
 
@@ -36,6 +51,7 @@ def build_answer(
             ProductOut(product_id=p.product_id, name=p.name, score=round(score, 4), reason=reason) for p, score, reason in found.products
         ],
         personalised=found.shopper.personalise,
+        jurisdictions=brief.law.versions,
         degraded=trace.degraded,
         notices=_notices(request, found, brief),
         versions={**versions, **({"index": found.index} if found.index else {})},
@@ -48,7 +64,7 @@ def build_answer(
         ),
         timings_ms=trace.timings_ms,
         label="AI-generated",
-        explanation=_explanation(brief, trace) if request.explain else None,
+        explanation=_explanation(brief, trace, choices) if request.explain else None,
     )
 
 
@@ -56,6 +72,9 @@ def _notices(request: CopyRequest, found: Found, brief: Brief) -> list[Notice]:
     """What the request asked for and did not get, and what its caller should know of the product."""
     product = found.products[0][0]
     notices = []
+    if request.bundle_with is not None and "also" not in brief.slots:
+        detail, remedy = "no other product can be named with this one", "name another product_id, or leave bundle_with out"
+        notices.append(Notice(field="bundle_with", value=request.bundle_with, detail=detail, remedy=remedy))
     if found.new_shopper:
         detail, remedy = "never seen: answered as for anyone", "ingest the shopper, or describe them in `shopper`"
         notices.append(Notice(field="shopper_id", value=str(request.shopper_id), detail=detail, remedy=remedy))
@@ -70,13 +89,15 @@ def _notices(request: CopyRequest, found: Found, brief: Brief) -> list[Notice]:
         notices.append(Notice(field="product_id", value=product.product_id, detail=detail, remedy=remedy))
     for name in request.principles if request.principles != "auto" else ():
         if name not in brief.principles:
-            detail = f"no fact of {product.product_id} proves it"
-            notices.append(Notice(field="principles", value=name, detail=detail, remedy=f"it needs one of {list(EVIDENCE[name])}"))
+            capped = name in brief.law.caps(brief.case)
+            detail = "is not used on these readers" if capped else f"no fact of {product.product_id} proves it"
+            remedy = "leave it out" if capped else f"it needs one of {list(EVIDENCE.get(name, ()))}"
+            notices.append(Notice(field="principles", value=name, detail=detail, remedy=remedy))
     return notices
 
 
 def _choice(event_id: str, number: int, candidate: Candidate, judgement: Judgement) -> Choice:
-    copy = candidate.copy
+    copy, shown = candidate.copy, _principles_shown(judgement)
     return Choice.model_construct(
         variant_id=f"{event_id}-{number + 1}",
         origin=candidate.origin,
@@ -85,14 +106,23 @@ def _choice(event_id: str, number: int, candidate: Candidate, judgement: Judgeme
         scores=_scores(judgement),
         probability=1.0 if number == 0 else 0.0,
         claims=[_claim(claim) for claim in copy.claims],
+        compliance=[_verdict(verdict) for verdict in copy.verdicts],
+        appeals=list(appeals_of(shown)),
         image=judgement.image.path if judgement.image else None,
-        reasons=[*_principles_shown(judgement), *map(str, judgement.answers), *copy.repairs],
+        reasons=[*(f"persuades by {name} ({value:.2f})" for name, value in shown.items()), *map(str, judgement.answers), *copy.repairs],
     )
 
 
 def _claim(claim: Claim) -> ClaimOut:
     return ClaimOut.model_construct(
-        slot=claim.slot, start=claim.start, end=claim.end, value=claim.value, source=claim.source, version=claim.version
+        kind=claim.kind,
+        slot=claim.slot,
+        start=claim.start,
+        end=claim.end,
+        value=claim.value,
+        source=claim.source,
+        version=claim.version,
+        derivation=claim.derivation,
     )
 
 
@@ -108,14 +138,17 @@ def _scores(judgement: Judgement) -> Scores:
     )
 
 
-def _principles_shown(judgement: Judgement) -> list[str]:
+def _principles_shown(judgement: Judgement) -> dict[str, float]:
+    """Those above `PRINCIPLE_SHOWN`, strongest first."""
     shown = judgement.persuasion.principles if judgement.persuasion else {}
-    return [
-        f"persuades by {name} ({value:.2f})" for name, value in sorted(shown.items(), key=lambda item: -item[1]) if value >= PRINCIPLE_SHOWN
-    ]
+    return {name: value for name, value in sorted(shown.items(), key=lambda item: -item[1]) if value >= PRINCIPLE_SHOWN}
 
 
-def _explanation(brief: Brief, trace: Trace) -> Explanation:
+def _verdict(verdict: Verdict) -> VerdictOut:
+    return VerdictOut.model_construct(rule=verdict.rule, law=verdict.law, text=verdict.text, remedy=verdict.remedy, action=verdict.action)
+
+
+def _explanation(brief: Brief, trace: Trace, choices: Sequence[Choice]) -> Explanation:
     return Explanation(
         tone=brief.tone,
         occasion=brief.occasion,
@@ -125,5 +158,9 @@ def _explanation(brief: Brief, trace: Trace) -> Explanation:
         doubts=list(brief.doubts),
         likings=list(brief.likings),
         market=list(brief.market),
-        refused=[{"draft": refusal.template, "reasons": list(refusal.reasons)} for refusal in trace.refused],
+        refused=[
+            Refused(draft=refusal.template, reasons=list(refusal.reasons), verdicts=list(map(_verdict, refusal.verdicts)))
+            for refusal in trace.refused
+        ],
+        self_bleu=self_bleu([choice.text for choice in choices], brief.language) if len(choices) > 1 else None,
     )

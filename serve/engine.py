@@ -4,6 +4,7 @@ Drafts are cached before slots are filled, so a cached draft never holds an old 
 without one, the first drafts of a brief serve every later request for it until they expire. LoRA voices and streaming are not here.
 """
 
+import asyncio
 import os
 import time
 from collections import OrderedDict
@@ -13,7 +14,7 @@ from uuid import uuid4
 
 from artifacts.source import verified_model
 from serve.config import GeneratorSettings
-from serve.messages import DraftQuery, Drafts
+from serve.messages import DraftQuery, Drafts, Prompt
 
 SEED_SPACING = 16
 """vLLM samples candidate i of a request with seed s from s + i: seeds are spread so that neighbours share no candidate."""
@@ -69,15 +70,21 @@ class Engine:
         """One short draft under a grammar. The first costs seconds that no shopper should wait: the decoder of grammars loads with it."""
         text = "."
         prompt = text if self._settings.prompt_style == "compact" else [{"role": "user", "content": text}]
-        query = DraftQuery(prompt, 'root ::= [^0-9]+ | "{name}"', n=2, max_tokens=4, seed=0)
-        await self.complete(self.prompt_text(query), query)
+        query = DraftQuery((prompt,), 'root ::= [^0-9]+ | "{name}"', n=2, max_tokens=4, seed=0)
+        await self.complete(self.prompt_text(prompt), query)
 
     async def draft(self, query: DraftQuery) -> Drafts:
-        """n texts for one prompt. Raises vLLM's own errors: QueueOverflowError when too much waits, EngineDeadError when it is gone."""
-        key = (repr(query.prompt), query.grammar, query.n, query.max_tokens, query.seed)
+        """n texts for each prompt, prompts in turn: the first of each, then the second. Raises vLLM's own errors: QueueOverflowError when
+        too much waits, EngineDeadError when it is gone."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._drafts(prompt, number, query)) for number, prompt in enumerate(query.prompts)]
+        return Drafts.dealt([task.result() for task in tasks])
+
+    async def _drafts(self, prompt: Prompt, number: int, query: DraftQuery) -> Drafts:
+        key = (repr(prompt), query.grammar, query.n, query.max_tokens, query.seed, number if query.seed is not None else None)
         if (texts := self._cache.get(key)) is not None:
             return Drafts(texts, cached=True)
-        output = await self.complete(self.prompt_text(query), query)
+        output = await self.complete(self.prompt_text(prompt), query, offset=number * query.n)
         drafts = Drafts(
             texts=tuple(candidate.text for candidate in output.outputs if self._is_whole(candidate)),
             prompt_tokens=len(output.prompt_token_ids),
@@ -93,29 +100,30 @@ class Engine:
         sure = bound is None or candidate.cumulative_logprob >= bound * len(candidate.token_ids)
         return candidate.finish_reason == "stop" and sure
 
-    def prompt_text(self, query: DraftQuery) -> str:
+    def prompt_text(self, prompt: Prompt) -> str:
         """The prompt as text; chat messages go through the model's own template."""
-        if isinstance(query.prompt, str):
-            return query.prompt
-        return str(self._tokenizer.apply_chat_template(query.prompt, tokenize=False, add_generation_prompt=True))
+        if isinstance(prompt, str):
+            return prompt
+        return str(self._tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
 
-    async def complete(self, prompt: str, query: DraftQuery) -> Any:
-        """vLLM's RequestOutput for a prompt. Cancelling the caller aborts the request in the engine."""
+    async def complete(self, prompt: str, query: DraftQuery, offset: int = 0) -> Any:
+        """vLLM's RequestOutput for a prompt. Cancelling the caller aborts the request in the engine. `offset` keeps the seeds of prompts
+        of one request apart."""
         from vllm.renderers.inputs.preprocess import parse_model_prompt
 
         (rendered,) = await self._llm.renderer.render_cmpl_async([parse_model_prompt(self._llm.model_config, prompt)])
         final = None
-        async for output in self._llm.generate(rendered, self._sampling(query), request_id=uuid4().hex):
+        async for output in self._llm.generate(rendered, self._sampling(query, offset), request_id=uuid4().hex):
             final = output
         return final
 
-    def _sampling(self, query: DraftQuery) -> Any:
+    def _sampling(self, query: DraftQuery, offset: int) -> Any:
         from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 
         settings = self._settings
         return SamplingParams(
             n=query.n,
-            seed=query.seed * SEED_SPACING if query.seed is not None else None,
+            seed=query.seed * SEED_SPACING + offset if query.seed is not None else None,
             temperature=settings.temperature,
             top_p=settings.top_p,
             min_p=settings.min_p,

@@ -1,14 +1,16 @@
 """What goes in and out of `POST /v1/copy`, and what stages exchange. Unknown keys are refused; loads no Ray and no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from copywriting.concerns import Shelf
-from copywriting.facts import MAX_PLAIN, is_plain
+from copywriting.dialogue import Passage
 from copywriting.market import MarketRow
+from copywriting.plain import MAX_PLAIN, is_line
 from copywriting.product import Product
 from copywriting.shopper import Shopper
 
@@ -16,10 +18,20 @@ MAX_CANDIDATES = 8
 
 Locale = Literal["zh-CN", "en-US", "en-GB"]
 ChannelName = Literal[
-    "product_page", "email", "email_subject", "push", "sms", "search_ad", "social", "chat_reply", "banner", "article_title"
+    "product_page",
+    "email",
+    "email_subject",
+    "push",
+    "sms",
+    "search_ad",
+    "social",
+    "chat_reply",
+    "banner",
+    "article_title",
+    "article_summary",
 ]
 Tone = Literal["warm", "playful", "elegant", "urgent", "plain", "expert"]
-Principle = Literal["scarcity", "social_proof", "authority", "reciprocity", "liking", "commitment", "value", "benefit"]
+Principle = Literal["scarcity", "social_proof", "authority", "reciprocity", "liking", "commitment", "unity", "value", "benefit"]
 Occasion = Literal[
     "auto", "everyday", "spring", "summer", "autumn", "winter", "new_year", "spring_festival", "lantern", "valentines", "womens_day",
     "easter", "mothers_day", "childrens_day", "dragon_boat", "mid_year_sale", "fathers_day", "qixi", "back_to_school", "mid_autumn",
@@ -31,7 +43,7 @@ Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_wh
 
 
 def _plain(phrase: str) -> str:
-    if not is_plain(phrase):
+    if not is_line(phrase):
         raise ValueError(f"must be one line of printable text without braces, angle brackets or links, of at most {MAX_PLAIN} characters")
     return phrase
 
@@ -44,6 +56,16 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class InlineEvent(_Message):
+    """Something that a described shopper did."""
+
+    kind: Literal["view", "cart", "purchase", "review", "search"]
+    product_id: Identifier | None = None
+    at: AwareDatetime
+    value: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    text: Annotated[str, StringConstraints(max_length=2000)] | None = None
+
+
 class InlineShopper(_Message):
     """A shopper described in the request instead of looked up. Nothing is used unless `consent` is true."""
 
@@ -51,7 +73,10 @@ class InlineShopper(_Message):
     locale: Locale | None = None
     name: Annotated[str, StringConstraints(max_length=40)] | None = None
     city: Annotated[str, StringConstraints(max_length=40)] | None = None
+    age_band: Annotated[str, StringConstraints(max_length=20)] | None = Field(None, description="25-34, under 18, 65+")
+    gender: Annotated[str, StringConstraints(max_length=20)] | None = None
     interests: Annotated[list[Phrase], Field(max_length=10)] = []
+    events: Annotated[list[InlineEvent], Field(max_length=200)] = Field([], description="what they did lately, in any order")
 
 
 class ChatTurn(_Message):
@@ -67,11 +92,15 @@ class CopyRequest(_Message):
     shopper_id: Identifier | None = None
     shopper: InlineShopper | None = None
     product_id: Identifier | None = None
+    bundle_with: Identifier | None = Field(
+        None, description="write about this product too; `auto`: what is bought together with the first, or most like it"
+    )
     query: Annotated[str, StringConstraints(min_length=1, max_length=400)] | None = None
     channel: ChannelName
     locale: Locale | None = Field(None, description="default: the shopper's own, else en-US")
     tone: Tone = "warm"
-    principles: Annotated[list[Principle], Field(max_length=8)] | Literal["auto"] = "auto"
+    principles: Annotated[list[Principle], Field(max_length=9)] | Literal["auto"] = "auto"
+    appeal: Literal["emotional", "logical", "ethical", "auto"] = Field("auto", description="narrows the principles to those of one appeal")
     occasion: Occasion = "auto"
     n: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 4
     max_chars: Annotated[int, Field(ge=20, le=600)] | None = Field(None, description="lowers the channel's limit")
@@ -82,18 +111,34 @@ class CopyRequest(_Message):
     deadline_ms: Annotated[int, Field(ge=50, le=60_000)] = Field(
         10_000, description="time for a whole answer; a shorter one costs quality first"
     )
+    strict: bool = Field(
+        False, description="drop a draft with an unproved or unlawful claim instead of repairing it; prices need a history"
+    )
+    jurisdiction: Literal["auto", "CN", "US", "GB", "EU"] = Field("auto", description="whose law holds; auto: the locale's market")
     explain: bool = Field(False, description="also return the brief and the refused drafts with their reasons")
 
 
 class ClaimOut(_Message):
-    """A filled span: `text[start:end]` and the fact that proves it."""
+    """A span, `text[start:end]`, and the fact that proves it. `slot` is null for a word that a text of the product proves."""
 
-    slot: str
+    kind: str
+    slot: str | None
     start: int
     end: int
     value: str
     source: str
     version: int
+    derivation: str = Field("", description="the arithmetic of a value that no column holds: 500.00 × 80% = 400.00 CNY")
+
+
+class VerdictOut(_Message):
+    """What a rule of law says of a piece and what was done: refused, cut, replaced, added, or advice to whoever sends it."""
+
+    rule: str
+    law: str
+    text: str
+    remedy: str
+    action: Literal["refused", "cut", "replaced", "added", "advice"]
 
 
 class Scores(_Message):
@@ -117,6 +162,8 @@ class Choice(_Message):
     scores: Scores
     probability: float = Field(description="with which the policy chooses this variant; greedy here: 1 for the first")
     claims: list[ClaimOut]
+    compliance: list[VerdictOut]
+    appeals: list[str] = Field(description="emotional, logical or ethical, by the principles that it shows")
     image: str | None
     reasons: list[str]
 
@@ -149,6 +196,14 @@ class Notice(_Message):
     remedy: str
 
 
+class Refused(_Message):
+    """A draft that may not leave: every reason, and those of the law as verdicts."""
+
+    draft: str
+    reasons: list[str]
+    verdicts: list[VerdictOut] = []
+
+
 class Explanation(_Message):
     """Why the answer is as it is: the prompt's brief and every refused draft."""
 
@@ -160,7 +215,8 @@ class Explanation(_Message):
     doubts: list[str] = Field([], description="aspects that the shopper's own reviews doubt; with consent only")
     likings: list[str] = Field([], description="aspects that the shopper's own reviews like; with consent only")
     market: list[str] = Field([], description="what competitors do, as the writer was told: without names")
-    refused: list[dict[str, str | list[str]]]
+    refused: list[Refused]
+    self_bleu: float | None = Field(None, description="of the choices among each other, 0 to 100; lower is more varied")
 
 
 class CopyAnswer(_Message):
@@ -174,6 +230,7 @@ class CopyAnswer(_Message):
     choices: list[Choice]
     products: list[ProductOut]
     personalised: bool
+    jurisdictions: dict[str, str] = Field(description="whose rules were applied, with their version")
     degraded: list[str]
     notices: list[Notice]
     versions: dict[str, str]
@@ -193,6 +250,8 @@ class FindQuery:
     product_id: str | None
     query: str | None
     locale: str | None
+    bundle_with: str | None = None
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +260,15 @@ class Found:
 
     `new_shopper` says that the id of the request is in no table and no database. `shelves` tells vertical and kind of the products that
     the shopper reviewed; `market` holds the rows of the market table that are on about now in the locale; `index` is the version
-    that found the products, `search_ms` the time within the stage."""
+    that found the products, `also` the product of a bundle, `passages` what the merchant
+    knows about the question, `search_ms` the time within the stage."""
 
     shopper: Shopper
     locale: str
     products: tuple[tuple[Product, float, str], ...]
     recent: Product | None
+    also: Product | None = None
+    passages: tuple[Passage, ...] = ()
     new_shopper: bool = False
     shelves: Mapping[str, Shelf] = field(default_factory=dict)
     market: tuple[MarketRow, ...] = ()
@@ -214,11 +276,14 @@ class Found:
     search_ms: float = 0.0
 
 
+Prompt = str | list[dict[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class DraftQuery:
-    """Ask the generator for drafts. `prompt` is a string or chat messages; `seed` None lets cached drafts serve."""
+    """Ask the generator for `n` drafts of each prompt. A prompt is a string or chat messages; `seed` None lets cached drafts serve."""
 
-    prompt: str | list[dict[str, str]]
+    prompts: tuple[Prompt, ...]
     grammar: str
     n: int
     max_tokens: int
@@ -233,6 +298,17 @@ class Drafts:
     prompt_tokens: int = 0
     output_tokens: int = 0
     cached: bool = False
+
+    @classmethod
+    def dealt(cls, each: "Sequence[Drafts]") -> "Drafts":
+        """Drafts of several prompts as one: the first of each, then the second, so that the best of every prompt come early."""
+        rounds = zip_longest(*(drafts.texts for drafts in each))
+        return cls(
+            tuple(text for texts in rounds for text in texts if text is not None),
+            sum(drafts.prompt_tokens for drafts in each),
+            sum(drafts.output_tokens for drafts in each),
+            all(drafts.cached for drafts in each),
+        )
 
     def and_then(self, more: "Drafts") -> "Drafts":
         """These and more of them: what both cost, cached only where all were."""

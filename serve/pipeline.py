@@ -14,16 +14,20 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import uuid4
 
-from copywriting.brief import Brief, Turn, make_brief
+from copywriting.brief import Brief, Turn, case_of, make_brief
 from copywriting.check import Refusal, check
 from copywriting.concerns import answers_in, concerns_of
-from copywriting.facts import MAX_PLAIN, Fact, day_in, facts_of
+from copywriting.dialogue import Reply, question_in, reply_to
+from copywriting.facts import Fact, day_in, facts_of, grounds_of
 from copywriting.grammar import grammar
-from copywriting.intents import intent_of
+from copywriting.law import HOUSE, Case, Law, Verdict, audience_of, jurisdictions_of, law_of
 from copywriting.market import Market, market_on, notes_of, unnamable
+from copywriting.plain import MAX_PLAIN
+from copywriting.principles import APPEALS, PRINCIPLES
 from copywriting.product import Product
 from copywriting.prompt import PromptStyle, render, writable
 from copywriting.shopper import Shopper, anonymous
+from copywriting.variety import near_duplicates, variations
 from feedback.records import Profile
 from serve.answer import build_answer
 from serve.errors import Problem, StageUnavailable, invalid, unavailable
@@ -37,6 +41,8 @@ Value = TypeVar("Value")
 Judged = TypeVar("Judged", PersuasionScore, SentimentScore, ImageMatch)
 
 TOKENS_PER_CHAR = {"zh": 1.0, "en": 0.5}
+DRAFTS_A_PROMPT = 2
+"""Drafts of one variation of a brief: the second is there for when the first does not pass."""
 SCORING_RESERVE_S = 0.25
 """What generation leaves of a deadline to checking, scoring and pairing."""
 SHOPPER_SHARE, SHOPPER_MOST_S = 0.25, 1.0
@@ -101,7 +107,7 @@ class Pipeline:
     async def _find(self, request: CopyRequest, shopper: Shopper | None, trace: Trace) -> Found:
         """2: what to write about, and who is asking where only the shop's own table can tell."""
         looked_up = request.shopper_id if shopper is None else None
-        query = FindQuery(shopper, looked_up, request.product_id, request.query, request.locale)
+        query = FindQuery(shopper, looked_up, request.product_id, request.query, request.locale, request.bundle_with, _question(request))
         with trace.timed("retrieval"):
             try:
                 found = await self._within(trace, "retrieval", self._stages.find(query))
@@ -123,9 +129,20 @@ class Pipeline:
         for place, (product, _, _) in enumerate(found.products):
             market = market_on(found.market, day_in(now, found.locale), found.locale, product)
             occasion = market.occasion if request.occasion == "auto" else request.occasion
-            facts = facts_of(product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent)
+            wanted = () if request.jurisdiction == "auto" else (request.jurisdiction,)
+            law = law_of(jurisdictions_of(found.locale, wanted))
+            reply = _reply(request, found, product)
+            case = _case(request, found, product, reply)
+            if (verdict := law.barred(case)) is not None:
+                raise _barred(product, verdict)
+            facts = facts_of(
+                product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent, also=found.also,
+                law=law, case=case, strict=request.strict,
+            )  # fmt: skip
+            if reply is not None and reply.answer is not None:
+                facts["answer"] = reply.answer
             if "name" in facts:
-                brief = _informed(_brief_of(request, found, product, facts, occasion), found, product, market, facts, now)
+                brief = _informed(_brief_of(request, found, product, facts, occasion, law, case), found, product, market, facts, now)
                 return replace(found, products=found.products[place:]), brief, facts
         raise _nameless(found)
 
@@ -133,11 +150,16 @@ class Pipeline:
         self, request: CopyRequest, brief: Brief, facts: Mapping[str, Fact], event_id: str, trace: Trace
     ) -> list[Candidate]:
         """4 and 5: drafts from the model, filled and proved; the copybook's in the places that they leave empty."""
-        n = request.n + (self._spare_drafts if request.n > 1 else 0)
-        query = DraftQuery(
-            render(brief, self._prompt_style), grammar(writable(brief, self._prompt_style)), n, _token_budget(brief), request.seed
-        )
         seed = request.seed if request.seed is not None else int(event_id[:8], 16) % 2**31
+        wanted = request.n + (self._spare_drafts if request.n > 1 else 0)
+        briefs = variations(brief, -(-wanted // DRAFTS_A_PROMPT)) if request.n > 1 else (brief,)
+        query = DraftQuery(
+            tuple(render(each, self._prompt_style) for each in briefs),
+            grammar(writable(brief, self._prompt_style)),
+            min(wanted, DRAFTS_A_PROMPT),
+            _token_budget(brief),
+            request.seed,
+        )
         candidates = await self._drafted(query, (seed + 1) % 2**31, brief, facts, request, trace)
         with trace.timed("check"):
             if len(candidates) < request.n:
@@ -170,12 +192,17 @@ class Pipeline:
         kept: dict[str, Candidate] = {}
         for draft in drafts:
             misplaced = self._templates.misplaced(draft, brief)
-            verdict = Refusal(draft, (misplaced,)) if misplaced else check(draft, brief, facts, request.must_not_include)
+            verdict = (
+                Refusal(draft, (misplaced,)) if misplaced else check(draft, brief, facts, request.must_not_include, strict=request.strict)
+            )
             if isinstance(verdict, Refusal):
                 trace.refused.append(verdict)
             else:
                 kept.setdefault(verdict.text, Candidate(verdict, "model"))
-        return list(kept.values())
+        candidates = list(kept.values())
+        alike = near_duplicates([candidate.copy.text for candidate in candidates])
+        trace.alike += len(alike)
+        return [candidate for number, candidate in enumerate(candidates) if number not in alike]
 
     def _templated(
         self, drafted: Sequence[Candidate], brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, seed: int, trace: Trace
@@ -186,7 +213,7 @@ class Pipeline:
         for template in self._templates.suitable(brief, seed):
             if len(texts) == request.n:
                 break
-            verdict = check(template, brief, facts, request.must_not_include)
+            verdict = check(template, brief, facts, request.must_not_include, strict=request.strict)
             if isinstance(verdict, Refusal):
                 trace.unusable.append(verdict)
             elif verdict.text not in texts:
@@ -238,8 +265,41 @@ async def _as_coroutine(call: Awaitable[Value]) -> Value:
     return await call
 
 
-def _brief_of(request: CopyRequest, found: Found, product: Product, facts: Mapping[str, Fact], occasion: str) -> Brief:
-    turns = tuple(Turn(turn.role, turn.text) for turn in request.conversation)
+def _question(request: CopyRequest) -> str | None:
+    return question_in(_turns(request)) if request.channel == "chat_reply" else None
+
+
+def _reply(request: CopyRequest, found: Found, product: Product) -> Reply | None:
+    return reply_to(_turns(request), product, found.passages, found.locale) if request.channel == "chat_reply" else None
+
+
+def _case(request: CopyRequest, found: Found, product: Product, reply: Reply | None) -> Case:
+    """What the law looks at. How old somebody is counts whether or not they consent to being served by it: it only takes away."""
+    audience = audience_of(found.shopper.attributes.get("age_band"))
+    intent = reply.intent if reply else None
+    return case_of(product, locale=found.locale, channel=request.channel, intent=intent, audience=audience)
+
+
+def _turns(request: CopyRequest) -> tuple[Turn, ...]:
+    return tuple(Turn(turn.role, turn.text) for turn in request.conversation)
+
+
+def _principles(request: CopyRequest) -> tuple[str, ...]:
+    """What was asked for by name and by appeal; empty for whatever the facts prove."""
+    named = PRINCIPLES if request.principles == "auto" else tuple(request.principles)
+    own = PRINCIPLES if request.appeal == "auto" else APPEALS[request.appeal]
+    wanted = tuple(each for each in named if each in own)
+    return () if wanted == PRINCIPLES else wanted
+
+
+def _barred(product: Product, verdict: Verdict) -> Problem:
+    return invalid("product_id", product.product_id, f"the law forbids copy for it: {verdict}", verdict.remedy)
+
+
+def _brief_of(
+    request: CopyRequest, found: Found, product: Product, facts: Mapping[str, Fact], occasion: str, law: Law, case: Case
+) -> Brief:
+    turns = _turns(request)
     return make_brief(
         product,
         facts,
@@ -247,12 +307,15 @@ def _brief_of(request: CopyRequest, found: Found, product: Product, facts: Mappi
         channel=request.channel,
         tone=request.tone,
         occasion=occasion,
-        principles=() if request.principles == "auto" else request.principles,
+        principles=_principles(request),
         max_chars=request.max_chars,
-        intent=intent_of(turns) if request.channel == "chat_reply" else None,
+        intent=case.intent,
         interests=found.shopper.interests if found.shopper.personalise else (),
         conversation=turns,
         must_include=request.must_include,
+        jurisdictions=[each.jurisdiction for each in law.packs if each.jurisdiction != HOUSE],
+        audience=case.audience,
+        grounds=grounds_of(product, found.locale),
     )
 
 

@@ -2,19 +2,29 @@
 does not hold, nothing else is read."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from copywriting.shopper import Event, Shopper, anonymous, book
 from feedback.records import Profile
-from serve.messages import InlineShopper
+from serve.messages import InlineEvent, InlineShopper
 
 
 def described(shopper: InlineShopper) -> Shopper:
-    """A shopper whom the request describes."""
+    """A shopper whom the request describes. Without consent only the age band is kept: it protects, and serves nothing else."""
     if not shopper.consent:
-        return anonymous(shopper.locale)
-    attributes = {key: value for key, value in (("name", shopper.name), ("city", shopper.city)) if value}
-    return Shopper(None, shopper.locale, True, attributes, tuple(shopper.interests))
+        return replace(anonymous(shopper.locale), attributes={"age_band": shopper.age_band} if shopper.age_band else {})
+    told = {"name": shopper.name, "city": shopper.city, "age_band": shopper.age_band, "gender": shopper.gender}
+    attributes = {key: value for key, value in told.items() if value}
+    events = tuple(sorted((_event(event) for event in shopper.events), key=lambda event: event.at))
+    kept = kept_of(events)
+    return Shopper(
+        None, shopper.locale, True, attributes, tuple(shopper.interests), frozenset(kept), kept[-1] if kept else None, events=events
+    )
+
+
+def _event(event: InlineEvent) -> Event:
+    return Event(event.kind, event.product_id, event.at.astimezone(UTC), event.value, text=event.text)
 
 
 def remembered(profile: Profile, now: datetime) -> Shopper:

@@ -22,6 +22,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from copywriting.concerns import Shelf
 from copywriting.facts import day_in
+from copywriting.product import Product
 from copywriting.shopper import Shopper
 from feedback.records import Behaviour, Profile, Receipt
 from serve.config import ClipSettings, GeneratorSettings, GraphSettings, ScorerSettings
@@ -52,10 +53,12 @@ class RetrievalStage:
     def __init__(self, settings: GraphSettings) -> None:
         from retrieval.market import MarketCalendar
         from retrieval.recommend import Recommender
+        from retrieval.together import Together
         from retrieval.versions import Live
 
         self._live = Live(settings.index, lambda directory: Recommender(settings.shop, directory), Recommender.refresh)
         self._market = MarketCalendar.read(settings.shop)
+        self._together = Together(settings.shop)
         self._k = settings.products_per_answer
         self._turn = threading.Lock()
 
@@ -80,6 +83,8 @@ class RetrievalStage:
             ranked = recommender.for_query(query.query, locale, self._k, Filters(exclude=shopper.bought))
         else:
             ranked = recommender.for_shopper(shopper, locale, self._k)
+        passages = recommender.knowledge.answers(query.question, locale) if query.question else ()
+        also = self._also(query, [r.product for r in ranked], locale, recommender, shopper)
         recent = (
             recommender.catalogue.product(shopper.recent, locale) if shopper.recent and shopper.recent in recommender.catalogue else None
         )
@@ -88,7 +93,19 @@ class RetrievalStage:
         market = self._market.near(day_in(datetime.now(UTC), locale), locale)
         shelves = self._shelves(shopper, recommender)
         took_ms = round((time.perf_counter() - began) * 1000, 3)
-        return Found(shopper, locale, products, recent, new, shelves, market, recommender.card.version, took_ms)
+        return Found(shopper, locale, products, recent, also, passages, new, shelves, market, recommender.card.version, took_ms)
+
+    def _also(
+        self, query: FindQuery, products: Sequence[Product], locale: str, recommender: "Recommender", shopper: Shopper
+    ) -> Product | None:
+        """The other product of a bundle: the named one, or what goes with the first."""
+        if query.bundle_with is None or not products:
+            return None
+        if query.bundle_with == "auto":
+            return self._together.other(products[0], locale, recommender, shopper.bought)
+        if query.bundle_with not in recommender.catalogue:
+            raise unknown("bundle_with", query.bundle_with, "name a product of the catalogue, or `auto`")
+        return recommender.catalogue.product(query.bundle_with, locale)
 
     @property
     def _recommender(self) -> "Recommender":

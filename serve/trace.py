@@ -27,6 +27,8 @@ class Trace:
     drafts: Drafts = field(default_factory=lambda: Drafts(()))
     refused: list[Refusal] = field(default_factory=list)
     """Drafts that may not leave."""
+    alike: int = 0
+    """Drafts left out because they say what another says."""
     unusable: list[Refusal] = field(default_factory=list)
     """Pieces of the copybook that do not do for this product and request."""
 

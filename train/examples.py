@@ -8,7 +8,7 @@ tone and principles as near as there is. That teaches what to write where no pie
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from random import Random
 
@@ -16,8 +16,9 @@ from copywriting.brief import Brief
 from copywriting.channels import CHANNELS, Language
 from copywriting.copybook import Piece, fits
 from copywriting.principles import supported
-from copywriting.slots import SLOTS
+from copywriting.slots import SLOTS, nominal_length
 from copywriting.taxonomy import GENERAL, INTENTS, OCCASIONS, TONES, VERTICALS
+from copywriting.variety import opening_of, structure_of
 
 _OFFERS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.45, ()),
@@ -25,11 +26,11 @@ _OFFERS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.12, ("list_price", "discount", "saving")),
     (0.10, ("gift", "offer.ends")),
     (0.08, ("list_price", "discount", "saving", "gift", "offer.ends")),
+    (0.12, ("offer", "offer.ends")),
 )
 """How often a product has which price and offer slots; they come and go together."""
 _ALONE = {
     "brand": 0.85,
-    "stock": 0.2,
     "certificate": 0.4,
     "material": 0.75,
     "color": 0.75,
@@ -39,6 +40,9 @@ _ALONE = {
 }
 """How often a product has each other slot."""
 _RATED = 0.65
+_STOCKED = (0.2, 0.6, 0.2)
+"""How often stock is few, plentiful, or unknown."""
+_PAIRED = 0.12
 _CONSENT = 0.5
 _PERSONAL = {"shopper.name": 0.8, "shopper.city": 0.7, "recent": 0.6}
 """How often a shopper who consented has each slot."""
@@ -48,6 +52,7 @@ _GENERAL_ELSEWHERE = 0.7  # a piece for any product, used in one vertical
 _ELSEWHERE_GENERAL = 0.05  # a vertical's piece that names no kind, used for a product that fits no vertical
 _BRIEF_FIRST = 0.7
 _TRIES = 8
+_SHAPED = 0.6  # how often a brief says how to begin, and how full to be
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Shelf:
             for _ in range(_TRIES):
                 brief = random_brief(random, piece.language, self._verticals, piece.channel)
                 if answer := self.answer(brief, random):
-                    return Example(brief, answer.template)
+                    return Example(asking_for(answer, brief, random), answer.template)
         return example(piece, random)
 
     def answer(self, brief: Brief, random: Random) -> Piece | None:
@@ -119,7 +124,16 @@ def example(piece: Piece, random: Random) -> Example:
         max_chars=CHANNELS[piece.channel].max_chars[piece.language],
         intent=piece.intent,
     )
-    return Example(brief, piece.template)
+    return Example(asking_for(piece, brief, random), piece.template)
+
+
+def asking_for(piece: Piece, brief: Brief, random: Random) -> Brief:
+    """The brief as it may ask for how this piece begins and how full it is, or for neither."""
+    length = sum(nominal_length(part, piece.language) for part in piece.parts)
+    opening = opening_of(piece.template, piece.language) if random.random() < _SHAPED else None
+    shaped = len(brief.channel.parts) > 1 and random.random() < _SHAPED
+    structure = structure_of(piece.template, brief.channel.max_chars[piece.language], length) if shaped else None
+    return replace(brief, opening=opening, structure=structure)
 
 
 def random_brief(random: Random, language: Language, verticals: Sequence[str] = tuple(VERTICALS), channel_name: str | None = None) -> Brief:
@@ -128,7 +142,8 @@ def random_brief(random: Random, language: Language, verticals: Sequence[str] = 
     vertical = random.choice(verticals)
     channel = CHANNELS[channel_name or random.choice(list(CHANNELS))]
     occasion = random.choice(OCCASIONS) if random.random() < 0.6 else "everyday"
-    slots = available(random, occasion)
+    intent = random.choice(INTENTS) if channel.name == "chat_reply" else None
+    slots = available(random, occasion) | ({"answer"} if intent == "question" else set())
     proved = supported(slots)
     asked = proved if random.random() < 0.5 else random.sample(proved, random.randint(1, 2))
     return Brief(
@@ -141,7 +156,7 @@ def random_brief(random: Random, language: Language, verticals: Sequence[str] = 
         kind=random.choice(VERTICALS[vertical]) if vertical in VERTICALS else None,
         slots=tuple(slot for slot in SLOTS if slot in slots),
         max_chars=channel.max_chars[language],
-        intent=random.choice(INTENTS) if channel.name == "chat_reply" else None,
+        intent=intent,
     )
 
 
@@ -149,6 +164,9 @@ def available(random: Random, occasion: str) -> set[str]:
     """A plausible set of slots that a product, its offer, the day and the shopper give."""
     slots = {"name", "price", *random.choices([slots for _, slots in _OFFERS], [weight for weight, _ in _OFFERS])[0]}
     slots |= {slot for slot, share in _ALONE.items() if random.random() < share}
+    slots |= random.choices([{"stock"}, {"availability"}, set()], _STOCKED)[0]
+    if random.random() < _PAIRED:
+        slots |= {"also", "also.price", "total"}
     if random.random() < _RATED:
         slots |= {"rating", "rating_count"}
     if random.random() < _CONSENT:

@@ -49,7 +49,7 @@ def test_each_claim_stands_exactly_where_it_says(locale):
     [
         ("{name} costs 99 dollars", "ungrounded number '99'"),
         ("{name} is half price", "ungrounded discount 'half price'"),
-        ("{name} is the best coat", "ungrounded absolute"),
+        ("{name} is the best coat", "ungrounded superlative"),
         ("Take {name} home with {surprise}", "slot {surprise} has no fact"),
         ("{name.__class__} is warm", "slot {name.__class__} has no fact"),
         ("A coat for the cold walk home", "does not name the product"),
@@ -60,7 +60,7 @@ def test_each_claim_stands_exactly_where_it_says(locale):
         ("{name} is really really warm", "repeats itself"),
         ("{name} 很暖和", "not in en"),
         ("{name}", "not in en"),
-        ("{name} is hаlf price", "not in en"),  # with a Cyrillic а
+        ("{name} is hаlf price", "a twin of a letter"),  # with a Cyrillic а
         ("{name}\nfor cold days", "2 part(s), sms has ['body']"),
         ("", "part(s)"),
         ("\n", "part(s)"),
@@ -115,10 +115,10 @@ def test_a_new_price_shows_in_an_old_draft():
 
 def test_a_body_that_is_too_long_loses_its_closing_sentences():
     brief, facts = write_brief("en-US", max_chars=60)
-    copy = passed("Meet {name}. It keeps the wind out. It has a collar. It waits by the door.", brief, facts)
-    assert copy.text == "Meet Spruce wool coat. It keeps the wind out."
+    copy = passed("Meet {name}. It hangs quite well here. It has a collar. It waits by the door.", brief, facts)
+    assert copy.text == "Meet Spruce wool coat. It hangs quite well here."
     assert copy.repairs == ("left out 2 closing sentence(s) to fit 60 characters",)
-    assert copy.template == "Meet {name}. It keeps the wind out."
+    assert copy.template == "Meet {name}. It hangs quite well here."
 
 
 def test_a_sentence_that_names_the_product_is_never_left_out():
@@ -236,7 +236,7 @@ def test_who_asks_for_a_price_is_told_the_price(intent, template, missing):
 
 
 def test_a_reply_may_do_without_what_the_product_lacks():
-    product = make_product(locale="en-US", name="Wool coat", stock=500)
+    product = make_product(locale="en-US", name="Wool coat", stock=None)
     facts = facts_for(product)
     brief = brief_for(product, facts, channel="chat_reply", intent="stock")
     assert passed("Let me look for {name} while you wait.", brief, facts).text == "Let me look for Wool coat while you wait."

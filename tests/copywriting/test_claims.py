@@ -2,7 +2,10 @@
 
 import pytest
 
-from copywriting.claims import PATTERNS, fold, misused, ungrounded
+from copywriting.claim_patterns import PATTERNS
+from copywriting.claims import ungrounded
+from copywriting.reading import fold
+from copywriting.roles import misused
 from copywriting.slots import SLOTS
 
 UNGROUNDED = {
@@ -16,8 +19,8 @@ UNGROUNDED = {
         "rating": ["好评如潮", "畅销爆款", "五星推荐"],
         "gift": ["随单送一条围巾", "附赠围巾"],
         "certificate": ["获奖之作", "通过权威认证", "专利工艺"],
-        "absolute": ["销量第一", "唯一的选择", "顶级面料", "国家级", "最好的大衣", "稳赚不赔", "永不起球"],
-        "promise": ["包邮到家", "七天无理由退", "终身质保", "次日达"],
+        "superlative": ["销量第一", "唯一的选择", "顶级面料", "国家级", "最好的大衣", "稳赚不赔", "永不起球"],
+        "guarantee": ["包邮到家", "七天无理由退", "终身质保", "次日达"],
     },
     "en": {
         "discount": ["Half price today", "half the price", "Buy one get one", "buy two, get one", "fifty off", "save fifty", "On sale now"],
@@ -29,8 +32,8 @@ UNGROUNDED = {
         "rating": ["our best-selling coat", "top rated", "five-star comfort", "rave reviews"],
         "gift": ["a free scarf", "a complimentary scarf"],
         "certificate": ["award-winning wool", "certified organic", "a patented zip"],
-        "absolute": ["the best coat", "world-class", "guaranteed warmth", "risk-free", "clinically proven", "number one"],
-        "promise": ["free delivery", "next-day delivery", "money-back"],
+        "superlative": ["the best coat", "world-class", "guaranteed warmth", "risk-free", "clinically proven", "number one"],
+        "guarantee": ["free delivery", "next-day delivery", "money-back"],
     },
 }  # fmt: skip
 LAWFUL = {

@@ -11,7 +11,7 @@ from copywriting.check import Copy
 from copywriting.check import check as check_draft
 from copywriting.copybook import Piece, check, load
 from copywriting.facts import Fact
-from copywriting.slots import NOMINAL_WIDTH
+from copywriting.slots import SLOTS
 from copywriting.taxonomy import GENERAL, INTENTS, VERTICALS
 from tests.fakes import COPYBOOK, brief_for, make_product
 
@@ -52,7 +52,7 @@ def test_every_piece_passes_the_check_when_its_slots_have_values(pieces):
     refused = {}
     for piece in pieces:
         column = 0 if piece.language == "zh" else 1
-        facts = {slot: Fact(slot, "x" * NOMINAL_WIDTH[slot][column], "x", "test", 1) for slot in piece.slots}
+        facts = {slot: Fact(slot, "x" * SLOTS[slot].width[column], "x", "test", 1) for slot in piece.slots}
         product = make_product(locale="zh-CN" if piece.language == "zh" else "en-US", vertical=piece.vertical)
         brief = brief_for(product, facts, channel=piece.channel, tone=piece.tone, occasion=piece.occasion, intent=piece.intent)
         verdict = check_draft(piece.template, brief, facts)
@@ -90,7 +90,7 @@ def test_a_good_piece_has_no_fault(tmp_path):
         ({"headline": "{name} for €"}, "'€'"),
         ({"headline": "{name} {Price}"}, "'{'"),
         ({"principles": ["scarcity"]}, "principle scarcity without its evidence; use one of ('stock', 'offer.ends')"),
-        ({"headline": "{name} " + "for the long walk home " * 4}, "banner allows 90"),
+        ({"cta": "Take a long slow look at it"}, "banner allows 25"),
         ({"headline": "{name} 回家"}, "text is not in en"),
     ],
 )

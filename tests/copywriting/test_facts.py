@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from copywriting.facts import Pricing, discount_rate, facts_of, is_plain, money
+from copywriting.facts import discount_rate, facts_of, money
+from copywriting.plain import is_plain
+from copywriting.prices import Pricing
 from copywriting.product import Offer
 from copywriting.shopper import Shopper
 from tests.fakes import NOW, facts_for, full_product, gift, make_product, percent_off

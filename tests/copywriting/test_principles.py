@@ -2,7 +2,8 @@
 
 import pytest
 
-from copywriting.principles import EVIDENCE, PRINCIPLES, supported
+from copywriting.principles import APPEALS, EVIDENCE, PRINCIPLES, appeals_of, supported
+from copywriting.shopper import Shopper
 from copywriting.slots import SLOTS
 from tests.fakes import brief_for, facts_for, full_product, gift, make_product, percent_off
 
@@ -33,7 +34,22 @@ def test_reciprocity_needs_a_real_gift():
 
 
 def test_everything_may_be_used_when_everything_can_be_proved():
-    assert principles_of(full_product()) == PRINCIPLES
+    assert principles_of(full_product()) == tuple(each for each in PRINCIPLES if each != "unity")
+
+
+def test_unity_needs_something_that_reader_and_shop_share():
+    product = full_product()
+    facts = facts_for(product, shopper=Shopper("s", "zh-CN", True, {"city": "苏州"}))
+    assert "unity" in supported(facts)
+    assert supported(facts) == PRINCIPLES
+
+
+@pytest.mark.parametrize(
+    ("principles", "appeals"), [(("liking",), ("emotional",)), (("value", "authority"), ("logical", "ethical")), ((), ())]
+)
+def test_every_principle_is_of_one_appeal(principles, appeals):
+    assert appeals_of(principles) == appeals
+    assert sorted(each for own in APPEALS.values() for each in own) == sorted(PRINCIPLES)
 
 
 def test_a_wish_narrows_the_choice_but_proves_nothing():

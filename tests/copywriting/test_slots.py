@@ -2,7 +2,7 @@
 
 import pytest
 
-from copywriting.slots import NOMINAL_WIDTH, SLOTS, fill, literals, nominal_length, slots_in
+from copywriting.slots import CLAIM_KINDS, SLOTS, fill, literals, nominal_length, slots_in
 
 
 def test_slots_are_read_in_order_with_repeats():
@@ -19,7 +19,8 @@ def test_what_only_looks_like_a_slot_stays_text(text: str):
 
 def test_every_slot_of_the_vocabulary_can_be_read_and_has_a_width():
     assert slots_in("".join(f"{{{slot}}}" for slot in SLOTS)) == tuple(SLOTS)
-    assert NOMINAL_WIDTH.keys() == SLOTS.keys()
+    assert all(min(slot.width) > 0 for slot in SLOTS.values())
+    assert CLAIM_KINDS.keys() <= SLOTS.keys()
 
 
 def test_filling_says_where_each_value_stands():

@@ -112,7 +112,7 @@ def test_two_fifths_of_products_have_an_offer_that_runs_today(english: dict[str,
     assert len(running) == 96
     assert all(datetime.timedelta(days=2) <= offer["ends"] - NOW + datetime.timedelta(days=1) for offer in running)
     assert all(offer["ends"] - NOW <= datetime.timedelta(days=41) for offer in running)
-    assert {offer["kind"] for offer in running} == {"percent_off", "amount_off", "gift"}
+    assert {offer["kind"] for offer in running} == {"percent_off", "amount_off", "gift", "spend_save", "buy_get"}
     assert sum(offer["starts"] > NOW for offer in offers) == 12
     assert sum(offer["ends"] < NOW for offer in offers) == 12
 
@@ -123,6 +123,10 @@ def test_offers_leave_most_of_the_price_and_name_their_gift(products: list[dict]
             continue
         if offer["kind"] == "gift":
             assert offer["gift"] and offer["value"] is None
+        elif offer["kind"] == "buy_get":
+            assert (offer["buy"], offer["free"]) == (2, 1)
+        elif offer["kind"] == "spend_save":
+            assert row["price"] <= offer["minimum"] and 0.02 < offer["value"] / offer["minimum"] <= 0.16
         else:
             taken = offer["value"] / 100 if offer["kind"] == "percent_off" else offer["value"] / row["price"]
             assert Decimal("0.05") <= taken <= Decimal("0.4"), row["product_id"]

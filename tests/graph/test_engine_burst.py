@@ -18,8 +18,8 @@ async def test_seeded_prompts_larger_than_one_step_are_all_answered(monkeypatch:
     engine = Engine(GeneratorSettings(model="models/generator"))
     try:
         prompts = [f"<|en|>{number} " + "a coat for the walk home " * 60 for number in range(26)]
-        queries = [DraftQuery(prompt, "root ::= [^0-9]+", n=2, max_tokens=4, seed=seed) for seed, prompt in enumerate(prompts)]
-        outputs = await asyncio.gather(*(engine.complete(query.prompt, query) for query in queries))
+        queries = [DraftQuery((prompt,), "root ::= [^0-9]+", n=2, max_tokens=4, seed=seed) for seed, prompt in enumerate(prompts)]
+        outputs = await asyncio.gather(*(engine.complete(query.prompts[0], query) for query in queries))
     finally:
         engine.shutdown()
     assert sum(len(output.prompt_token_ids) for output in outputs) > 2 * CPU_BATCHED_TOKENS

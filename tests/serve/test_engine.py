@@ -60,6 +60,6 @@ class CountingEngine(Engine):
 
 async def test_drafts_made_for_a_short_limit_do_not_serve_a_long_one():
     engine = CountingEngine()
-    short, long = (DraftQuery("<|copy|>", "root ::= [a-z]+", 1, max_tokens, None) for max_tokens in (20, 300))
+    short, long = (DraftQuery(("<|copy|>",), "root ::= [a-z]+", 1, max_tokens, None) for max_tokens in (20, 300))
     assert [len((await engine.draft(query)).texts[0]) for query in (short, long, short, long)] == [20, 300, 20, 300]
     assert engine.written == 2

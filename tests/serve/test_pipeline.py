@@ -78,7 +78,7 @@ async def test_a_chat_is_answered_to_its_intent():
     stages = FakeStages(COAT, ["{name}现在{price}，慢慢看"])
     answer = await answer_of(stages, channel="chat_reply", conversation=[{"role": "shopper", "text": "多少钱？"}], explain=True)
     assert answer.explanation.intent == "price"
-    assert "<|intent:price|>" in stages.calls["generator"][0].prompt
+    assert "<|intent:price|>" in stages.calls["generator"][0].prompts[0]
 
 
 async def test_an_inline_shopper_without_consent_is_nobody():
@@ -125,7 +125,7 @@ class TwoMarkets(FakeStages):
 
     async def draft(self, query):
         await asyncio.sleep(0.05)
-        return Drafts((GOOD[1],) if "<|zh|>" in query.prompt else ("Put on {name} and go",))
+        return Drafts((GOOD[1],) if "<|zh|>" in query.prompts[0] else ("Put on {name} and go",))
 
 
 async def test_two_requests_at_once_do_not_mix():

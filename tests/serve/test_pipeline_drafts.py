@@ -18,13 +18,13 @@ async def test_the_generator_is_asked_for_spare_drafts_under_the_briefs_grammar(
     assert (query.n, query.seed) == (5, 7)
     assert '"{discount}"' in query.grammar
     assert '"{stock}"' not in query.grammar
-    assert query.prompt.endswith("<|zh|><|channel:sms|><|vertical:fashion|><|kind:outerwear|><|copy|>")
+    assert query.prompts[0].endswith("<|zh|><|channel:sms|><|vertical:fashion|><|kind:outerwear|><|copy|>")
 
 
 async def test_the_model_is_given_a_chat_where_it_was_trained_for_one():
     stages = FakeStages(COAT, GOOD)
     await make_pipeline(stages, prompt_style="chat").answer(CopyRequest(channel="sms"), "r", NOW)
-    assert stages.calls["generator"][0].prompt[0]["role"] == "system"
+    assert stages.calls["generator"][0].prompts[0][0]["role"] == "system"
 
 
 async def test_places_that_no_draft_fills_go_to_the_copybook_after_the_drafts():

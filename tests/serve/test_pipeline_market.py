@@ -54,7 +54,7 @@ async def test_words_of_a_review_reach_neither_a_model_nor_the_answer():
     pipeline = make_pipeline(stages, prompt_style="chat")
     answer = await pipeline.answer(CopyRequest(channel="sms", product_id="coat", explain=True), "request-1", NOW)
     (query,) = stages.calls["generator"]
-    prompt = "\n".join(message["content"] for message in query.prompt)
+    prompt = "\n".join(message["content"] for message in query.prompts[0])
     assert "has doubted: fabric and material" in prompt
     for words in ("太薄", "失望"):
         assert words not in prompt + answer.model_dump_json()
@@ -89,8 +89,8 @@ async def test_a_competitor_is_told_to_the_writer_without_a_name_and_never_in_co
     pipeline = make_pipeline(stages, prompt_style="chat")
     answer = await pipeline.answer(CopyRequest(channel="sms", product_id="coat", explain=True), "request-1", NOW)
     (query,) = stages.calls["generator"]
-    assert "a competitor promotes this category at 30 % off until 31 January" in query.prompt[-1]["content"]
-    assert "北岭衣橱" not in str(query.prompt)
+    assert "a competitor promotes this category at 30 % off until 31 January" in query.prompts[0][-1]["content"]
+    assert "北岭衣橱" not in str(query.prompts)
     assert answer.explanation.market == ["a competitor promotes this category at 30 % off until 31 January"]
     assert [refused["reasons"] for refused in answer.explanation.refused] == [["names the competitor '北岭衣橱'"]]
     assert not [choice for choice in answer.choices if "北岭" in choice.text or "30" in choice.text]

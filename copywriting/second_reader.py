@@ -1,0 +1,64 @@
+"""A second reader of claims: a linear classifier over character n-grams, for claims in words that no pattern lists.
+
+The patterns of `claims.py` say what a claim is and why; this one only says that a sentence reads like one. It is asked last; what it
+suspects is left out or refused as any unproved claim. Made by `python -m train.claims`; without its directory patterns read alone.
+"""
+
+import json
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+from sklearn.feature_extraction.text import HashingVectorizer
+
+from artifacts.card import CARD, verify
+from copywriting.channels import Language
+
+MODEL = Path(__file__).resolve().parent.parent / "models" / "claims"
+KIND = "claims"
+FEATURES = 1 << 18
+_NGRAMS = {"zh": ("char", (1, 4)), "en": ("char_wb", (2, 6))}
+_SHORTEST = 4
+"""Characters below which a sentence says nothing by itself."""
+
+
+def vectorizer(language: Language) -> HashingVectorizer:
+    """What training and serving read a sentence with: counts of hashed character n-grams, within words in English, length 1."""
+    analyzer, ngrams = _NGRAMS[language]
+    return HashingVectorizer(analyzer=analyzer, ngram_range=ngrams, n_features=FEATURES, alternate_sign=False, lowercase=True)
+
+
+class SecondReader:
+    """Weights of both languages and the suspicion from which on a sentence counts as a claim."""
+
+    def __init__(self, directory: Path) -> None:
+        verify(directory, KIND)
+        tensors = load_file(directory / "weights.safetensors")
+        told = json.loads((directory / "reader.json").read_text(encoding="utf-8"))
+        self._weights = {language: tensors[language].astype(np.float32) for language in _NGRAMS}
+        self._bias, self._threshold = told["bias"], told["threshold"]
+        self._vectorizers = {language: vectorizer(language) for language in ("zh", "en")}
+
+    def suspicion(self, sentence: str, language: Language) -> float:
+        """How much a sentence (slots as gaps) reads like a claim, 0 to 1."""
+        row = self._vectorizers[language].transform([sentence])
+        logit = float(row.data @ self._weights[language][row.indices]) + self._bias[language]
+        return float(1 / (1 + np.exp(-logit)))
+
+    def suspects(self, sentence: str, language: Language) -> bool:
+        """Does it read like a claim?"""
+        return len(sentence.strip()) >= _SHORTEST and self.suspicion(sentence, language) >= self._threshold[language]
+
+
+@cache
+def reader() -> SecondReader | None:
+    """The shipped reader; None where there is none."""
+    return SecondReader(MODEL) if (MODEL / CARD).is_file() else None
+
+
+@lru_cache(maxsize=16384)
+def suspects(sentence: str, language: Language) -> bool:
+    """Does the shipped reader suspect this sentence? Kept, since a copybook's sentences come again and again."""
+    held = reader()
+    return held is not None and held.suspects(sentence, language)
