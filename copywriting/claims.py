@@ -143,5 +143,10 @@ def ungrounded(literal: str, language: Language, written: Collection[str], groun
 
 def _says_less(finding: Finding, proved: Finding) -> bool:
     """Is it the same words about the product, which another way of reading them has proved?"""
+    within = proved.start <= finding.start and finding.end <= proved.end
     overlap = finding.start < proved.end and proved.start < finding.end
-    return overlap and finding.kind in OF_THE_PRODUCT and proved.kind in OF_THE_PRODUCT
+    return (
+        finding.kind in OF_THE_PRODUCT
+        and proved.kind in OF_THE_PRODUCT
+        and (within or (overlap and finding.kind == proved.kind == "function"))
+    )

@@ -19,7 +19,7 @@ MODEL = Path(__file__).resolve().parent.parent / "models" / "claims"
 KIND = "claims"
 FEATURES = 1 << 18
 _NGRAMS = {"zh": ("char", (1, 4)), "en": ("char_wb", (2, 6))}
-_SHORTEST = 4
+_SHORTEST = 2
 """Characters below which a sentence says nothing by itself."""
 
 
@@ -27,6 +27,11 @@ def vectorizer(language: Language) -> HashingVectorizer:
     """What training and serving read a sentence with: counts of hashed character n-grams, within words in English, length 1."""
     analyzer, ngrams = _NGRAMS[language]
     return HashingVectorizer(analyzer=analyzer, ngram_range=ngrams, n_features=FEATURES, alternate_sign=False, lowercase=True)
+
+
+def bare(sentence: str) -> str:
+    """A sentence as the reader sees it: without the stop that ends it and the blanks around, which would tell where it is from."""
+    return sentence.strip().rstrip("。！？!?.…；;，, ")
 
 
 class SecondReader:
@@ -42,13 +47,13 @@ class SecondReader:
 
     def suspicion(self, sentence: str, language: Language) -> float:
         """How much a sentence (slots as gaps) reads like a claim, 0 to 1."""
-        row = self._vectorizers[language].transform([sentence])
+        row = self._vectorizers[language].transform([bare(sentence)])
         logit = float(row.data @ self._weights[language][row.indices]) + self._bias[language]
         return float(1 / (1 + np.exp(-logit)))
 
     def suspects(self, sentence: str, language: Language) -> bool:
         """Does it read like a claim?"""
-        return len(sentence.strip()) >= _SHORTEST and self.suspicion(sentence, language) >= self._threshold[language]
+        return len(bare(sentence)) >= _SHORTEST and self.suspicion(sentence, language) >= self._threshold[language]
 
 
 @cache

@@ -5,6 +5,7 @@ duplicates are told apart by what share of their character trigrams they have in
 """
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, get_args
@@ -21,7 +22,10 @@ _FULL_SHARE = 0.5
 _NEAR = 0.6
 """Two texts with this share of their trigrams in common are one text to a reader."""
 _NUMERIC = frozenset(slot for slot, held in SLOTS.items() if held.type in ("money", "rate", "terms", "day", "count", "rating"))
-_ADDRESS = {"zh": ("你", "您", "咱", "我们", "{shopper"), "en": ("you", "your", "we", "our", "let's", "{shopper")}
+_ADDRESS = {
+    "zh": re.compile(r"你|您|咱|我们|\{shopper"),
+    "en": re.compile(r"\b(?:you|your|yours|you're|you'll|you've|we|we're|we've|our|us|let's)\b|\{shopper", re.IGNORECASE),
+}
 _ENDS = "。！？!?.\n；;"
 
 
@@ -39,9 +43,7 @@ def opening_of(template: str, language: str) -> Opening:
         return "product"
     if any(slot in _NUMERIC for slot in slots):
         return "fact"
-    words = first.casefold() if language == "zh" else f" {first.casefold()} "
-    spoken = _ADDRESS[language] if language == "zh" else tuple(f" {each}" for each in _ADDRESS[language])
-    return "address" if any(each in words for each in spoken) else "scene"
+    return "address" if _ADDRESS[language].search(first) else "scene"
 
 
 def structure_of(template: str, limit: int, length: int) -> Structure:

@@ -267,13 +267,13 @@ class Found:
     locale: str
     products: tuple[tuple[Product, float, str], ...]
     recent: Product | None
-    also: Product | None = None
-    passages: tuple[Passage, ...] = ()
     new_shopper: bool = False
     shelves: Mapping[str, Shelf] = field(default_factory=dict)
     market: tuple[MarketRow, ...] = ()
     index: str = ""
     search_ms: float = 0.0
+    also: Product | None = None
+    passages: tuple[Passage, ...] = ()
 
 
 Prompt = str | list[dict[str, str]]

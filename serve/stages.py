@@ -93,7 +93,7 @@ class RetrievalStage:
         market = self._market.near(day_in(datetime.now(UTC), locale), locale)
         shelves = self._shelves(shopper, recommender)
         took_ms = round((time.perf_counter() - began) * 1000, 3)
-        return Found(shopper, locale, products, recent, also, passages, new, shelves, market, recommender.card.version, took_ms)
+        return Found(shopper, locale, products, recent, new, shelves, market, recommender.card.version, took_ms, also, passages)
 
     def _also(
         self, query: FindQuery, products: Sequence[Product], locale: str, recommender: "Recommender", shopper: Shopper

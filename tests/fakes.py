@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from copywriting.brief import Brief, make_brief
 from copywriting.copybook import Piece
+from copywriting.dialogue import Passage
 from copywriting.facts import Fact, facts_of
 from copywriting.product import Offer, Product
 from copywriting.shopper import Shopper, anonymous
@@ -205,8 +206,18 @@ class FakeStages:
         delays: Mapping[str, float] | None = None,
         failures: Mapping[str, str] | None = None,
         matches: Sequence[ImageMatch] | None = None,
+        also: Product | None = None,
+        passages: Sequence[Passage] = (),
     ) -> None:
-        self.found = Found(shopper or anonymous(), product.locale, ((product, 1.0, "named in the request"),), recent, new_shopper)
+        self.found = Found(
+            shopper or anonymous(),
+            product.locale,
+            ((product, 1.0, "named in the request"),),
+            recent,
+            new_shopper,
+            also=also,
+            passages=tuple(passages),
+        )
         self.profile = profile
         self.drafts = Drafts(tuple(drafts), prompt_tokens=40, output_tokens=20 * len(drafts))
         self.persuasive = persuasive or {}

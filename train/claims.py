@@ -23,7 +23,7 @@ from artifacts.card import Card, check_output, write_card
 from copywriting import copybook
 from copywriting.channels import Language
 from copywriting.repair import sentences_of
-from copywriting.second_reader import KIND, vectorizer
+from copywriting.second_reader import KIND, bare, vectorizer
 from copywriting.slots import with_gaps
 from train.job import run_command
 from train.settings import InputPath, OutputPath, command_line, data_hash, load_config, parse_overrides
@@ -60,7 +60,7 @@ def sentences(config: ClaimsConfig, language: Language) -> tuple[list[str], list
 
 def fit(texts: list[str], labels: NDArray[np.int64], language: Language, config: ClaimsConfig) -> LogisticRegression:
     """A fitted model; untrue and lawful weigh the same."""
-    rows = vectorizer(language).transform(texts)
+    rows = vectorizer(language).transform([bare(text) for text in texts])
     return LogisticRegression(C=config.strength, class_weight="balanced", max_iter=1000, random_state=config.seed).fit(rows, labels)
 
 
@@ -70,7 +70,7 @@ def unseen_suspicions(texts: list[str], labels: NDArray[np.int64], language: Lan
     folds = StratifiedKFold(config.folds, shuffle=True, random_state=config.seed)
     for seen, unseen in folds.split(texts, labels):
         model = fit([texts[i] for i in seen], labels[seen], language, config)
-        suspicions[unseen] = model.predict_proba(vectorizer(language).transform([texts[i] for i in unseen]))[:, 1]
+        suspicions[unseen] = model.predict_proba(vectorizer(language).transform([bare(texts[i]) for i in unseen]))[:, 1]
     return suspicions
 
 

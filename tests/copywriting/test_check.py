@@ -115,7 +115,7 @@ def test_a_new_price_shows_in_an_old_draft():
 
 def test_a_body_that_is_too_long_loses_its_closing_sentences():
     brief, facts = write_brief("en-US", max_chars=60)
-    copy = passed("Meet {name}. It hangs quite well here. It has a collar. It waits by the door.", brief, facts)
+    copy = passed("Meet {name}. It hangs quite well here. Come and see it. It waits by the door.", brief, facts)
     assert copy.text == "Meet Spruce wool coat. It hangs quite well here."
     assert copy.repairs == ("left out 2 closing sentence(s) to fit 60 characters",)
     assert copy.template == "Meet {name}. It hangs quite well here."

@@ -48,5 +48,5 @@ def test_a_text_of_the_product_proves_its_word(language, text):
 
 @pytest.mark.parametrize(("language", "text"), [("zh", "防水外层"), ("en", "a windproof shell")])
 def test_a_fact_that_denies_proves_nothing(language, text):
-    (claim,) = ungrounded(text, language, (), GROUNDS[language])
-    assert "nothing in the product's row says so" in str(claim)
+    found = ungrounded(text, language, (), GROUNDS[language])
+    assert any("nothing in the product's row says so" in str(claim) for claim in found)

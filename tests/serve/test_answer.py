@@ -74,4 +74,5 @@ def test_the_account_of_the_request():
 def test_refused_drafts_are_shown_only_on_request():
     assert make_answer().explanation is None
     explained = make_answer(CopyRequest(channel="sms", explain=True)).explanation
-    assert explained.refused == [{"draft": "c", "reasons": ["bad"]}]
+    assert [(refused.draft, refused.reasons) for refused in explained.refused] == [("c", ["bad"])]
+    assert explained.self_bleu is not None and 0 <= explained.self_bleu <= 100

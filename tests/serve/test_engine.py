@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from serve.config import GeneratorSettings
 from serve.engine import DraftCache, Engine
-from serve.messages import DraftQuery
+from serve.messages import DraftQuery, Drafts
 
 
 def test_drafts_come_back_under_their_own_key():
@@ -52,7 +52,7 @@ class CountingEngine(Engine):
     def __init__(self) -> None:
         self._settings, self._cache, self.written = GeneratorSettings(model="tiny"), DraftCache(8, 60), 0
 
-    async def complete(self, prompt: str, query: DraftQuery) -> object:
+    async def complete(self, prompt: str, query: DraftQuery, offset: int = 0) -> object:
         self.written += 1
         candidate = SimpleNamespace(text="a" * query.max_tokens, token_ids=[1], finish_reason="stop", cumulative_logprob=0.0)
         return SimpleNamespace(outputs=[candidate], prompt_token_ids=[1])
@@ -63,3 +63,13 @@ async def test_drafts_made_for_a_short_limit_do_not_serve_a_long_one():
     short, long = (DraftQuery(("<|copy|>",), "root ::= [a-z]+", 1, max_tokens, None) for max_tokens in (20, 300))
     assert [len((await engine.draft(query)).texts[0]) for query in (short, long, short, long)] == [20, 300, 20, 300]
     assert engine.written == 2
+
+
+async def test_drafts_of_several_prompts_are_dealt_in_turn_and_cached_each():
+    engine = CountingEngine()
+    both, one = (DraftQuery(prompts, "root ::= [a-z]+", 1, 5, None) for prompts in (("<|a|>", "<|b|>"), ("<|b|>",)))
+    assert len((await engine.draft(both)).texts) == 2
+    assert (await engine.draft(one)).cached
+    assert engine.written == 2
+    drafts = [Drafts(("a1", "a2"), 1, 2, True), Drafts(("b1",), 1, 2, False)]
+    assert Drafts.dealt(drafts) == Drafts(("a1", "b1", "a2"), 2, 4, False)

@@ -50,7 +50,7 @@ def test_what_is_within_the_limits_is_taken(fields):
         ("deadline_ms", 49), ("deadline_ms", 60_001), ("seed", -1), ("seed", 2**31),
         ("query", ""), ("query", "x" * 401), ("product_id", ""), ("product_id", "x" * 201), ("shopper_id", "x" * 201), ("locale", "fr-FR"),
         ("channel", "fax"), ("tone", "loud"), ("occasion", "solstice"),
-        ("principles", ["fear"]), ("principles", "all"), ("principles", ["value"] * 9),
+        ("principles", ["fear"]), ("principles", "all"), ("principles", ["value"] * 10),
         ("must_include", ["x"] * 6), ("must_include", [" "]), ("must_not_include", ["x"] * 21), ("must_not_include", ["x" * 101]),
         ("conversation", [TURN] * 21), ("conversation", [{"role": "system", "text": "x"}]), ("conversation", [{**TURN, "text": ""}]),
         ("conversation", [{**TURN, "text": "x" * 1001}]), ("shopper", {"name": "x" * 41}), ("shopper", {"interests": ["tea"] * 11}),

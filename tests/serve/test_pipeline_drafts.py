@@ -15,7 +15,8 @@ async def test_the_generator_is_asked_for_spare_drafts_under_the_briefs_grammar(
     stages = FakeStages(COAT, GOOD)
     await answer_of(stages, n=3, seed=7)
     (query,) = stages.calls["generator"]
-    assert (query.n, query.seed) == (5, 7)
+    assert (len(query.prompts), query.n, query.seed) == (3, 2, 7)  # 3 and 2 spare, two of each variation
+    assert len(set(query.prompts)) == 3
     assert '"{discount}"' in query.grammar
     assert '"{stock}"' not in query.grammar
     assert query.prompts[0].endswith("<|zh|><|channel:sms|><|vertical:fashion|><|kind:outerwear|><|copy|>")
@@ -50,7 +51,7 @@ async def test_a_draft_that_recites_copy_for_another_product_is_refused():
     )
     answer = await pipeline.answer(CopyRequest(channel="sms", product_id="coat", seed=1, n=1, explain=True), "r", NOW)
     assert written(answer) == ["今天的风有点凉，云杉羊毛大衣在等你出门"]
-    assert answer.explanation.refused[0]["reasons"] == ["'水开了' belongs to food/tea, everyday"]
+    assert answer.explanation.refused[0].reasons == ["'水开了' belongs to food/tea, everyday"]
 
 
 async def test_a_draft_that_came_twice_is_one_choice():
@@ -63,14 +64,14 @@ async def test_a_draft_that_came_twice_is_one_choice():
     [
         "{name}只要99元", "{name}，８折", "{name}打三折", "{name}全网最低",
         "{name}，仅剩几件", "{name}配{surprise}", "{name}还有{stock}件", "暖和的大衣",
-        "The {name} is here", "{name}\n两行", "{name}，最好的大衣", "{name}{", "", "{name}包邮",
+        "The {name} is here", "{name}\n两行", "{name}，全国销量第一", "{name}{", "", "{name}包邮",
     ],
 )  # fmt: skip
 async def test_an_unsafe_draft_never_reaches_the_answer(draft):
     answer = await answer_of(FakeStages(COAT, [draft, GOOD[1]]), explain=True)
     assert written(answer) == ["今天的风有点凉，云杉羊毛大衣在等你出门"]
     assert answer.usage.refused == len(answer.explanation.refused) == 1
-    assert answer.explanation.refused[0]["reasons"]
+    assert answer.explanation.refused[0].reasons
     assert answer.degraded == []
 
 

@@ -92,7 +92,7 @@ async def test_a_competitor_is_told_to_the_writer_without_a_name_and_never_in_co
     assert "a competitor promotes this category at 30 % off until 31 January" in query.prompts[0][-1]["content"]
     assert "北岭衣橱" not in str(query.prompts)
     assert answer.explanation.market == ["a competitor promotes this category at 30 % off until 31 January"]
-    assert [refused["reasons"] for refused in answer.explanation.refused] == [["names the competitor '北岭衣橱'"]]
+    assert [refused.reasons for refused in answer.explanation.refused] == [["names the competitor '北岭衣橱'"]]
     assert not [choice for choice in answer.choices if "北岭" in choice.text or "30" in choice.text]
     discounted = next(choice for choice in answer.choices if "8折" in choice.text)
     assert "answers a competitor's promotion with 8折" in discounted.reasons

@@ -5,9 +5,16 @@ import pytest
 from copywriting.channels import CHANNELS
 from copywriting.check import Copy, check
 from copywriting.copybook import load
+from copywriting.facts import Fact
 from copywriting.taxonomy import INTENTS, VERTICALS
 from serve.templates import Templates
 from tests.fakes import COPYBOOK, brief_for, facts_for, full_product, make_piece, make_product
+
+
+def answering(intent, locale):
+    """The fact that a question is answered with."""
+    text = "签收后七天内可以退。" if locale == "zh-CN" else "You can return it within 30 days."
+    return {"answer": Fact("answer", text, "returns", "knowledge/returns", 1)} if intent == "question" else {}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,7 @@ def test_a_product_with_facts_has_copy_in_every_vertical_without_a_model(templat
     for vertical in VERTICALS:
         for intent in INTENTS if channel == "chat_reply" else (None,):
             product = full_product(locale, vertical=vertical, kind=None)
-            facts = facts_for(product)
+            facts = facts_for(product) | answering(intent, locale)
             brief = brief_for(product, facts, channel=channel, intent=intent)
             if not any(isinstance(check(template, brief, facts), Copy) for template in templates.suitable(brief, 0)):
                 lacking.append((vertical, intent))
@@ -79,7 +86,8 @@ def test_a_product_with_facts_has_copy_in_every_vertical_without_a_model(templat
 )
 def test_a_product_that_has_only_a_name_has_copy_without_a_model(templates, locale, channel, intent):
     product = make_product(locale=locale, vertical="general", kind=None, brand=None, attributes={}, certificates=(), price=None)
-    assert templates.suitable(brief_for(product, facts_for(product), channel=channel, intent=intent), 0)
+    facts = facts_for(product) | answering(intent, locale)
+    assert templates.suitable(brief_for(product, facts, channel=channel, intent=intent), 0)
 
 
 def test_a_piece_whose_slot_answers_a_doubt_comes_before_one_as_good():
