@@ -33,6 +33,7 @@ format: setup
 models: setup  ## train every shipped model again, from the project's own data (about an hour on 2 cores)
 	$(BIN)/python -m train.tokenizer
 	$(BIN)/python -m demo.training_data var/training
+	$(BIN)/python -m train.claims
 	$(BIN)/python -m train.generator
 	$(BIN)/python -m train.sentiment
 	$(BIN)/python -m train.persuasion
@@ -46,6 +47,7 @@ benchmarks: setup  ## every published figure, one after another
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.graph
 	$(BIN)/python -m benchmarks.answers
+	$(BIN)/python -m benchmarks.claims
 	$(BIN)/python -m pip install -q --editable '.[benchmarks]' --no-deps hnswlib implicit
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.recommend

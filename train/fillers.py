@@ -112,6 +112,17 @@ _FLAT: dict[Language, tuple[str, ...]] = {
 """Statements that inform and do not appeal: the negative of every principle."""
 
 
+_ANSWERS: dict[Language, tuple[str, ...]] = {
+    "zh": ("下单后24小时内发出，一般2到4天送到。", "签收后7天内都可以退。", "材质是棉。", "满99元免运费。"),
+    "en": (
+        "Orders leave us within one working day.",
+        "You can return it within 30 days.",
+        "Material: cotton.",
+        "Delivery is free over $49.",
+    ),
+}
+
+
 def slot_values(language: Language, occasion: str, random: Random) -> dict[str, str]:
     """A value for every slot of the vocabulary."""
     words = _WORDS[language]
@@ -128,8 +139,10 @@ def slot_values(language: Language, occasion: str, random: Random) -> dict[str, 
         "saving": f"{sign}{saving}",
         "discount": f"{(100 - percent) / 10:g}折" if language == "zh" else f"{percent}% off",
         "offer.ends": f"{month}月{day}日" if language == "zh" else f"{day} {_MONTHS[month - 1]}",
+        "offer": _terms(language, sign, random),
         "gift": pick["gift"],
         "stock": str(random.randint(1, 20)),
+        "availability": "现货" if language == "zh" else "in stock",
         "rating": f"4.{random.randint(0, 9)}" + ("分" if language == "zh" else " out of 5"),
         "rating_count": f"{random.randint(20, 9000):,}",
         "certificate": pick["certificate"],
@@ -138,10 +151,22 @@ def slot_values(language: Language, occasion: str, random: Random) -> dict[str, 
         "origin": pick["origin"],
         "feature": pick["feature"],
         "feature_2": random.choice(words["feature"]),
+        "also": _name(language, {key: random.choice(values) for key, values in words.items()}),
+        "also.price": f"{sign}{saving}",
+        "total": f"{sign}{price + saving}",
+        "answer": random.choice(_ANSWERS[language]),
         "occasion": NAMES.get(occasion, {}).get(language, "周末" if language == "zh" else "the weekend"),
         "shopper.name": pick["person"],
         "shopper.city": pick["city"],
     }
+
+
+def _terms(language: Language, sign: str, random: Random) -> str:
+    """Terms of an offer on a larger order."""
+    if random.random() < 0.5:
+        return "买2件送1件" if language == "zh" else "buy 2, get 1 free"
+    save = random.choice((10, 20, 30, 50, 80))
+    return f"满{save * 6}减{save}" if language == "zh" else f"{sign}{save} off when you spend {sign}{save * 6}"
 
 
 def _name(language: Language, pick: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ def test_an_index_is_complete_and_says_what_it_was_made_of(tmp_path):
     shop = make_shop(tmp_path / "shop")
     card = build_index(shop, tmp_path / "index", dim=6, seed=5, now=NOW, quiet=True)
     assert verify(tmp_path / "index", "index") == card
-    assert card.metrics == {"products": 12, "shoppers": 1}
+    assert card.metrics == {"products": 12, "shoppers": 1, "passages": 0}
     assert card.data_hash == sha256_of(tables.path_of(shop, "products"))
     assert (card.seed, card.config["dim"]) == (5, 6)
     assert card.command.endswith("--encoder lsa --dim 6 --seed 5")
@@ -56,7 +56,7 @@ def test_nothing_but_an_older_index_is_replaced_and_never_the_shop(tmp_path):
 @pytest.mark.parametrize("tables_there", [{}, {"shoppers": []}, {"events": []}, {"shoppers": [], "events": []}])
 def test_a_shop_without_shoppers_or_events_gives_an_index_of_products(tmp_path, tables_there):
     shop = make_shop(tmp_path / "shop", **({"shoppers": None, "events": None} | tables_there))
-    assert build_index(shop, tmp_path / "index", now=NOW, quiet=True).metrics == {"products": 12, "shoppers": 0}
+    assert build_index(shop, tmp_path / "index", now=NOW, quiet=True).metrics == {"products": 12, "shoppers": 0, "passages": 0}
 
 
 def test_a_pretrained_encoder_may_take_the_place_of_lsa(tmp_path):

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 
 from copywriting.channels import CHANNELS
 from copywriting.copybook import fits
-from copywriting.principles import supported
+from copywriting.principles import PRINCIPLES, supported
 from copywriting.prompt import COPY_TAG, compact, compact_tags
 from copywriting.slots import SLOTS
 from copywriting.taxonomy import GENERAL, VERTICALS
@@ -157,7 +157,7 @@ def test_damage_changes_the_text_and_leaves_principles_unknown(pieces):
     for draw in range(DRAWS):
         one = damaged(pieces, draw % len(pieces), Random(draw))
         assert one.text
-        assert one.labels == (-1.0,) * 8 + (0.0,)
+        assert one.labels == (-1.0,) * len(PRINCIPLES) + (0.0,)
 
 
 def test_the_examination_is_always_the_same(pieces):
