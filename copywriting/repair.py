@@ -18,6 +18,8 @@ from copywriting.slots import GAP, fill, slots_in, with_gaps
 _SENTENCE_END = re.compile(r"(?<=[。！？!?；])|(?<=[.!?;])\s+")
 _CTA: dict[Language, str] = {"zh": "看详情", "en": "See the details"}
 _ENDS = tuple("。！？!?.…")
+_SENTENCE_SLOT = re.compile(r"\{(?:answer|disclosure\d+)\}$")
+"""A slot at the end whose value brings its own stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _disclose(added: Added, at: int, brief: Brief) -> None:
 
 
 def _and_then(line: str, sentence: str, language: Language) -> str:
-    if (not line.endswith(_ENDS) and not line.endswith("}")) or line.endswith("}"):
+    if not line.endswith(_ENDS) and not _SENTENCE_SLOT.search(line):
         line += "。" if language == "zh" else "."
     return f"{line} {sentence}" if language == "en" else line + sentence
 
