@@ -27,6 +27,7 @@ def config_of(module: str) -> dict:
 def test_the_target_trains_every_shipped_model():
     trained = [config_of(module)["out"] for module, _ in commands() if module.startswith("train.")]
     assert sorted(trained) == [
+        "models/claims",
         "models/clip",
         "models/generator",
         "models/persuasion",
