@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.progress import track
-from sacrebleu.metrics.bleu import BLEU
 
 from benchmarks.record import Figures, record
 from benchmarks.shop import prepared_shop
@@ -26,7 +25,7 @@ from copywriting.brief import language_of
 from copywriting.channels import CHANNELS
 from copywriting.check import length_of
 from copywriting.copybook import Piece, load
-from copywriting.facts import facts_of
+from copywriting.facts import facts_of, grounds_of
 from copywriting.occasions import name_of
 from copywriting.product import Product
 from demo.showcase import ask
@@ -34,6 +33,7 @@ from demo.stage import VAR
 from retrieval import tables
 from retrieval.catalogue import Catalogue
 from serve.config import ROOT
+from serve.diversity import self_bleu
 from serve.launch import running
 
 SEED = 11
@@ -87,6 +87,10 @@ def faults_of(answer: dict[str, Any], choice: dict[str, Any], catalogue: Catalog
 def _is_proved(claim: dict[str, Any], text: str, answer: dict[str, Any], product: Product, catalogue: Catalogue) -> bool:
     """Does the span say what the catalogue, read here, makes of its slot?"""
     said, slot = text[claim["start"] : claim["end"]], claim["slot"]
+    if slot is None:  # a word that a text of the product says too
+        return any(said.casefold() in ground.text.casefold() for ground in grounds_of(product, answer["locale"]))
+    if said.startswith("#") or claim.get("kind") == "disclosure":
+        return not _DIGITS.search(said)
     if slot == "recent":
         return claim["value"] in catalogue and catalogue.product(claim["value"], answer["locale"]).name == said
     if slot == "occasion":
@@ -100,7 +104,9 @@ def _is_proved(claim: dict[str, Any], text: str, answer: dict[str, Any], product
 def template_of(choice: dict[str, Any]) -> str:
     """The copy with its slots open again."""
     text = choice["text"]
-    for claim in sorted(choice["claims"], key=lambda claim: -claim["start"]):
+    slots = [claim for claim in choice["claims"] if claim["slot"] and not text[claim["start"]].startswith("#")]
+    text = text.removesuffix("\n" + choice.get("parts", {}).get("hashtags", "\0"))
+    for claim in sorted(slots, key=lambda claim: -claim["start"]):
         text = f"{text[: claim['start']]}{{{claim['slot']}}}{text[claim['end'] :]}"
     return str(text)
 
@@ -113,15 +119,6 @@ def distinct_2(texts: Sequence[str], language: str) -> float:
 
 def _bigrams(units: Sequence[str]) -> list[tuple[str, str]]:
     return list(itertools.pairwise(units))
-
-
-def self_bleu(texts: Sequence[str], language: str) -> float:
-    """Mean BLEU of each text against all others, 0 to 100; 0 where there are no others."""
-    if len(texts) < 2:
-        return 0.0
-    metric = BLEU(tokenize="zh" if language == "zh" else "13a", effective_order=True)
-    scores = [metric.sentence_score(text, [*texts[:i], *texts[i + 1 :]]).score for i, text in enumerate(texts)]
-    return sum(scores) / len(scores)
 
 
 def figures_of(answers: Sequence[dict[str, Any]], catalogue: Catalogue, pieces: Sequence[Piece]) -> Figures:
