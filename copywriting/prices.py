@@ -11,8 +11,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from babel.numbers import get_currency_precision
 
-from copywriting.law import ReferencePrice
 from copywriting.product import Offer, PricePoint, Product
+from copywriting.rulebook import ReferencePrice
 
 REDUCING = ("percent_off", "amount_off")
 """Kinds of offer that lower the price of one piece."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from copywriting.brief import Brief
 from copywriting.channels import Language, Part, typed_plainly, units_of
 from copywriting.facts import Fact, phrase_facts
-from copywriting.law import Rule, Verdict
+from copywriting.law import Verdict
 from copywriting.reading import fold
+from copywriting.rulebook import Rule
 from copywriting.slots import GAP, fill, slots_in, with_gaps
 
 _SENTENCE_END = re.compile(r"(?<=[。！？!?；])|(?<=[.!?;])\s+")

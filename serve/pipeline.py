@@ -20,12 +20,13 @@ from copywriting.concerns import answers_in, concerns_of
 from copywriting.dialogue import Reply, question_in, reply_to
 from copywriting.facts import Fact, day_in, facts_of, grounds_of
 from copywriting.grammar import grammar
-from copywriting.law import HOUSE, Case, Law, Verdict, audience_of, jurisdictions_of, law_of
+from copywriting.law import Case, Law, Verdict, audience_of, jurisdictions_of, law_of
 from copywriting.market import Market, market_on, notes_of, unnamable
 from copywriting.plain import MAX_PLAIN
 from copywriting.principles import APPEALS, PRINCIPLES
 from copywriting.product import Product
 from copywriting.prompt import PromptStyle, render, writable
+from copywriting.rulebook import HOUSE
 from copywriting.shopper import Shopper, anonymous
 from copywriting.variety import near_duplicates, variations
 from feedback.records import Profile

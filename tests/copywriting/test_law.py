@@ -7,7 +7,8 @@ import yaml
 
 from copywriting.check import Copy, Refusal, check
 from copywriting.facts import grounds_of
-from copywriting.law import HOUSE, JURISDICTIONS, RULES, audience_of, jurisdictions_of, law_of, pack, read_pack
+from copywriting.law import audience_of, jurisdictions_of, law_of
+from copywriting.rulebook import HOUSE, JURISDICTIONS, RULES, pack, read_pack
 from tests.copywriting.mutations import brief_of, page_of
 from tests.fakes import NOW, brief_for, facts_for, make_product, percent_off
 

@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from copywriting.facts import facts_of
-from copywriting.law import JURISDICTIONS, ReferencePrice, law_of
+from copywriting.law import law_of
 from copywriting.prices import active_offer, pricing, prior_price
 from copywriting.product import Offer, PricePoint
+from copywriting.rulebook import JURISDICTIONS, ReferencePrice
 from tests.fakes import NOW, make_product, percent_off
 
 START = NOW - timedelta(days=3)
