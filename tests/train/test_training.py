@@ -106,13 +106,13 @@ def test_the_sentiment_scorer_says_how_many_reviews_it_left_out_and_when_consent
     assert datetime.fromisoformat(card.config["consent_at"]) == consent_at
 
 
-def test_the_persuasion_scorer_has_nine_labels_and_a_temperature(ray_cluster, tmp_path, copybook_directory, tokenizer_directory):
+def test_the_persuasion_scorer_has_its_labels_and_a_temperature(ray_cluster, tmp_path, copybook_directory, tokenizer_directory):
     sizes = {"hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 16, "held_out": 0.3}
     paths = {"out": tmp_path / "out", "storage": str(tmp_path), "copybook": copybook_directory, "tokenizer": tokenizer_directory}
     config = PersuasionConfig(name="tiny", epochs=2, **{**TINY, "workers": 1}, **sizes, **paths)
     card = launch(persuasion.loop, config, kind="persuasion", data=[copybook_directory])
     model = AutoModelForSequenceClassification.from_pretrained(config.out)
-    assert tuple(model.config.id2label[number] for number in range(9)) == LABELS
+    assert tuple(model.config.id2label[number] for number in range(len(LABELS))) == LABELS
     assert model.config.calibration_temperature > 0
     assert model.dtype.itemsize == 4
     assert {"f1_scarcity", "accuracy_persuasive", "calibration_error"} <= card.metrics.keys()
