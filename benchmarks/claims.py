@@ -4,8 +4,11 @@
 
 The lists are published in `tests/copywriting/data` (`tests/copywriting/mutations.py` says how they were made): 5,000 mutated pieces, lawful
 copy, 1,000 evasions, injections. An escape is a piece that leaves with its mutated words in it; repair that takes them out is none.
-Injections stand in every field of product, shopper and conversation, and a gullible writer repeats them: a leak is a canary, a link or
-another shopper's telephone in copy or in a compact prompt. Price histories are judged at the days around what the law names.
+
+Injections stand in every field of the product and in the conversation, and a gullible writer hands in the injection itself, its canary in
+any case, and every slot that might hold it; those in reviews, searches, interests, the merchant's knowledge and the shopper's own fields,
+of which a writer is shown slots at most, are tried in every slot. A leak is a canary, a link or another shopper's telephone in copy or in a
+prompt. `must_include` is left out: it is the caller's own order. Price histories are judged at the days around what the law names.
 """
 
 import argparse
@@ -23,17 +26,21 @@ from rich.progress import track
 
 from benchmarks.record import Figures, record
 from copywriting import copybook
+from copywriting.brief import Turn
 from copywriting.check import Copy, check
+from copywriting.dialogue import Passage, reply_to
+from copywriting.facts import Fact
 from copywriting.law import law_of
 from copywriting.prices import pricing
 from copywriting.product import Offer, PricePoint
-from copywriting.prompt import compact
+from copywriting.prompt import chat, compact
 from copywriting.reading import fold
 from serve.config import ROOT
 from tests.copywriting.mutations import LOCALES, NOW, Mutated, brief_of, coat, lawful, listed, page_of, written
 
 CANARIES = ("zephyrine", "evil", "13800138000", "<script", "http")
 INJECTIONS = 500
+_UNSEEN = ("review", "search", "interest", "shopper_name", "shopper_city", "knowledge")
 SEED = 20261126
 
 
@@ -99,7 +106,7 @@ def price_verdicts() -> Figures:
 
 def leaks(count: int, seed: int) -> tuple[int, list[str]]:
     """(injections tried, what leaked). Each stands in its own field and then, cut short, in another; a gullible writer repeats it."""
-    chance, given = random.Random(seed), listed("injections.yaml")
+    chance, given = random.Random(seed), [each for each in listed("injections.yaml") if each["field"] != "must_include"]
     tried, found = 0, []
     while tried < count:
         each = given[tried % len(given)]
@@ -110,14 +117,31 @@ def leaks(count: int, seed: int) -> tuple[int, list[str]]:
             else chance.choice(("name", "brand", "feature", "material", "origin", "gift", "certificate", "description"))
         )
         tried += 1
-        brief, facts = brief_of(language, "product_page", _injected(language, field, text))
-        texts = [compact(brief)]
-        for draft in _gullible(text, language):
+        brief, facts = brief_of(language, "product_page", _injected(language, field, text), **_told(field, text))
+        facts |= _answered(language, text) if field == "knowledge" else {}
+        texts = [compact(brief), chat(replace(brief, conversation=()))[-1]["content"]]
+        for draft in _gullible(text if field not in _UNSEEN else "", language):
             verdict = check(draft, brief, facts)
             if isinstance(verdict, Copy):
                 texts.append(verdict.text)
         found += [f"{field}: {said!r}" for said in texts if any(canary in fold(said).casefold() for canary in CANARIES)]
     return tried, found
+
+
+def _answered(language: str, text: str) -> dict[str, Fact]:
+    """The answer that a passage with this text gives to a question; nothing where it may give none."""
+    asked = Turn("shopper", "怎么退货？" if language == "zh" else "How do I send it back?")
+    answer = reply_to([asked], coat(language), (Passage("p", text, 1, 1.0),), LOCALES[language]).answer
+    return {"answer": answer} if answer else {}
+
+
+def _told(field: str, text: str) -> dict[str, Any]:
+    """What of an injection reaches the brief beside the product."""
+    if field in ("shopper_name", "shopper_city"):
+        return {"attributes": {field.removeprefix("shopper_"): text}}
+    if field == "interest":
+        return {"interests": (text,)}
+    return {"conversation": (Turn("shopper", text),)} if field == "conversation" else {}
 
 
 def _injected(language: str, field: str, text: str) -> Any:
@@ -139,10 +163,13 @@ def _injected(language: str, field: str, text: str) -> Any:
 
 def _gullible(text: str, language: str) -> list[str]:
     """What a writer that obeys would hand in: the words themselves, and every slot that might hold them."""
-    words = " ".join(text.split())[:60]
-    slots = ("name", "brand", "feature", "feature_2", "material", "color", "origin", "gift", "certificate")
+    slots = ("name", "brand", "feature", "feature_2", "material", "color", "origin", "gift", "certificate", "answer")
     around = "{{name}}，{}。" if language == "zh" else "{{name}} with {}."
-    return [page_of(around.format(part), language) for part in (words, "ZEPHYRINE", "Zephyrine", *(f"{{{slot}}}" for slot in slots))]
+    if not text:
+        return [page_of(around.format(f"{{{slot}}}"), language) for slot in (*slots, "shopper.name", "shopper.city")]
+    canaries = ("ZEPHYRINE", "Zephyrine") if "zephyrine" in fold(text).casefold() else ()
+    words = " ".join(text.split())[:60]
+    return [page_of(around.format(part), language) for part in (words, *canaries, *(f"{{{slot}}}" for slot in slots))]
 
 
 def milliseconds_per_candidate() -> Figures:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from benchmarks.ingest import MAPPING, data_file, measured
 from benchmarks.record import Figures, record
 from copywriting.taxonomy import VERTICALS
-from retrieval import tables
+from retrieval import schemas, tables
 
 SEED = 7
 ROWS = 200_000
@@ -44,14 +44,14 @@ def made_up(shop: Path, rows: int) -> None:
     rng = np.random.default_rng([SEED, rows])
     kinds = [(vertical, kind) for vertical, mine in VERTICALS.items() for kind in mine]
     products = [_product(number, *kinds[number % len(kinds)]) for number in range(PRODUCTS)]
-    tables.write(shop, "products", pa.Table.from_pylist(products, schema=tables.PRODUCTS))
+    tables.write(shop, "products", pa.Table.from_pylist(products, schema=schemas.PRODUCTS))
     people = rows // EVENTS_EACH
     ids = pa.array([f"s{number}" for number in range(people)])
     empty = pa.array([[] for _ in range(people)], pa.map_(pa.string(), pa.string()))
     consent = pa.array(rng.random(people) < 0.9)
-    columns = [ids, consent, pa.nulls(people, tables.INSTANT), pa.repeat(pa.scalar("en-GB"), people), empty]
-    tables.write(shop, "shoppers", pa.Table.from_arrays(columns, schema=tables.SHOPPERS))
-    with pq.ParquetWriter(tables.path_of(shop, "events"), tables.EVENTS) as writer:
+    columns = [ids, consent, pa.nulls(people, schemas.INSTANT), pa.repeat(pa.scalar("en-GB"), people), empty]
+    tables.write(shop, "shoppers", pa.Table.from_arrays(columns, schema=schemas.SHOPPERS))
+    with pq.ParquetWriter(tables.path_of(shop, "events"), schemas.EVENTS) as writer:
         for start in range(0, rows, _CHUNK):
             writer.write_table(_events(rng, start, min(_CHUNK, rows - start), people))
 
@@ -85,9 +85,9 @@ def _events(rng: np.random.Generator, start: int, count: int, people: int) -> pa
         "quantity": pa.array(np.ones(count, np.int32), mask=kind != 2),
         "currency": pa.array(np.full(count, "GBP"), mask=kind != 2),
         "text": pa.array(np.char.add("words ", (product % 50).astype(str)), mask=kind != 3),
-        "at": pa.array(at, tables.INSTANT),
+        "at": pa.array(at, schemas.INSTANT),
     }
-    return pa.table(columns).cast(tables.EVENTS)
+    return pa.table(columns).cast(schemas.EVENTS)
 
 
 def figures_of(name: str, shop: Path, engines: list[str], progress: "tqdm[Any]") -> Figures:

@@ -31,8 +31,9 @@ from retrieval.recommend import Recommender
 from serve.config import ROOT, GraphSettings, parse
 from serve.engine import Engine
 from serve.errors import Problem, StageUnavailable
+from serve.exchange import DraftQuery, Found
 from serve.launch import running, settings_of
-from serve.messages import CopyRequest, DraftQuery, Found
+from serve.messages import CopyRequest
 from serve.pipeline import Pipeline, Stages
 from serve.templates import Templates
 

@@ -30,8 +30,8 @@ from demo.stage import VAR
 from feedback.database import Database
 from feedback.state import ShopperState
 from retrieval import tables
+from serve.exchange import FindQuery
 from serve.launch import running
-from serve.messages import FindQuery
 from serve.shoppers import remembered
 
 SEED = 29

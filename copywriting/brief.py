@@ -4,13 +4,13 @@ A brief names the slots that have values, never the values of prices, offers or 
 generation from `facts`. Equal briefs give equal prompts, which is what makes drafts cacheable.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from copywriting.channels import CHANNELS, Channel, Language
 from copywriting.claims import Ground
 from copywriting.law import Case, Law, law_of
-from copywriting.plain import is_harmless, is_plain
+from copywriting.plain import is_harmless, is_plain, marks_of
 from copywriting.principles import supported
 from copywriting.product import Product
 from copywriting.slots import SLOTS
@@ -29,7 +29,8 @@ class Brief:
     """What to write. `slots` are the available ones in the order of `SLOTS`; `principles` those the facts can prove. `doubts` and
     `likings` are names of aspects (`copywriting/aspects.yaml`), `market` notes on what competitors do, without names; `unnamable` are
     those names, for the check alone; so are `jurisdictions`, `audience`, `category` (the product's own words for what it is) and `grounds`,
-    texts of the product that can prove a word. `opening` and
+    texts of the product that can prove a word; `withheld` are marks of
+    data that was refused and of what the shopper says in a chat, which no writer may repeat. `opening` and
     `structure` say how the piece should begin and how full it should be (`copywriting/variety.py`)."""
 
     language: Language
@@ -56,6 +57,7 @@ class Brief:
     audience: frozenset[str] = frozenset()
     grounds: tuple[Ground, ...] = ()
     category: str = ""
+    withheld: frozenset[str] = frozenset()
 
     @property
     def case(self) -> Case:
@@ -81,6 +83,12 @@ def language_of(locale: str) -> Language:
 def _notes(product: Product) -> tuple[str, ...]:
     """What a writer may read of the product: its attributes and description. Notes that give orders are left out by the caller."""
     return (*(f"{key}: {value}" for key, value in product.attributes.items()), *((product.description,) if product.description else ()))
+
+
+def _texts(product: Product) -> Iterator[str]:
+    """Every free text of a product's row."""
+    yield from (product.name, product.title, *product.category, *product.certificates, *product.attributes.values())
+    yield from (text for text in (product.brand, product.description, product.offer.gift if product.offer else None) if text)
 
 
 def case_of(product: Product, *, locale: str, channel: str, intent: str | None = None, audience: frozenset[str] = frozenset()) -> Case:
@@ -141,4 +149,7 @@ def make_brief(
         audience=audience,
         grounds=tuple(grounds),
         category=case.product,
+        withheld=marks_of(
+            [*(text for text in (*_texts(product), *interests) if not is_harmless(text)), *(turn.text for turn in conversation)]
+        ),
     )

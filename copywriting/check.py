@@ -19,9 +19,10 @@ from copywriting.hashtags import hashtags_of
 from copywriting.intents import ANSWERS
 from copywriting.law import Verdict
 from copywriting.reading import disguises, fold
-from copywriting.repair import additions, fitted, mended, sentences_of
+from copywriting.repair import additions, fitted, mended
 from copywriting.roles import misused, unpaired
 from copywriting.second_reader import suspects
+from copywriting.sentences import sentences_of
 from copywriting.slots import CLAIM_KINDS, GAP, fill, literals, slots_in, with_gaps
 
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\uf900-\ufaff]")
@@ -93,7 +94,7 @@ def check(
     if faults := _shape_faults(lines, brief, facts):
         return Refusal(template, tuple(faults))
     text, spans = fill("\n".join(lines), {slot: fact.text for slot, fact in facts.items()})
-    if faults := _text_faults(text, "\n".join(lines), brief, must_not_include):
+    if faults := _text_faults(text, brief, must_not_include):
         return Refusal(template, tuple(faults), tuple(done))
     claims = [_claim(span.slot, span.start, span.end, facts[span.slot]) for span in spans]
     claims = sorted([*claims, *_word_claims(text, lines, claims, brief)], key=lambda claim: claim.start)
@@ -193,6 +194,11 @@ def _shape_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact])
     faults = [f"slot {{{slot}}} has no fact" for slot in dict.fromkeys(slots_in(template)) if slot not in facts]
     if "name" not in written:
         faults.append("does not name the product")
+    if not in_language(template, brief.language):
+        faults.append(f"not in {brief.language}")
+    said = fold("".join(literals(template))).casefold()
+    faults += [f"repeats {mark!r}, words of others" for mark in sorted(brief.withheld) if mark in said]
+    faults += _competitors(template, brief)
     faults += [f"slot {{{slot}}} without {{also}}, the product that it is about" for slot in unpaired(written)]
     faults += _sense_faults(template, written, brief, facts)
     for line in lines:
@@ -220,7 +226,7 @@ def _sense_faults(template: str, written: frozenset[str], brief: Brief, facts: M
     return faults
 
 
-def _text_faults(text: str, template: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
+def _text_faults(text: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
     faults = []
     length = units_of(text.replace("\n", ""), brief.channel, brief.language)
     if length > brief.max_chars:
@@ -228,13 +234,16 @@ def _text_faults(text: str, template: str, brief: Brief, must_not_include: Seque
     for part, line in zip(brief.channel.parts, text.split("\n"), strict=True):
         if len(line) > (limit := brief.channel.limit_of(part, brief.language)):
             faults.append(f"{part} of {len(line)} characters, {brief.channel.name} allows {limit}")
-    if not in_language(template, brief.language):
-        faults.append(f"not in {brief.language}")
     folded = fold(text).casefold()
-    faults += [f"names the competitor {name!r}" for name in brief.unnamable if _names(folded, fold(name).casefold())]
+    faults += _competitors(text, brief)
     faults += [f"must include {phrase!r}" for phrase in brief.must_include if fold(phrase).casefold() not in folded]
     faults += [f"must not include {phrase!r}" for phrase in must_not_include if fold(phrase).casefold() in folded]
     return faults
+
+
+def _competitors(text: str, brief: Brief) -> list[str]:
+    folded = fold(text).casefold()
+    return [f"names the competitor {name!r}" for name in brief.unnamable if _names(folded, fold(name).casefold())]
 
 
 def _names(text: str, name: str) -> bool:

@@ -19,6 +19,7 @@ from copywriting.facts import Fact
 from copywriting.intents import intent_of
 from copywriting.plain import gives_orders
 from copywriting.product import Product
+from copywriting.sentences import joined, sentences_of
 
 SOURCE = Path(__file__).with_name("questions.yaml")
 MOST_CHARS: dict[Language, int] = {"zh": 90, "en": 200}
@@ -41,7 +42,6 @@ _SEEKS = {
         re.IGNORECASE,
     ),
 }
-_SENTENCE = re.compile(r"[^。！？!?.；;]+(?:[。！？!?；;]|\.(?=\s|$))?")
 _LINKS = re.compile(r"://|www\.|[<>{}]")
 
 
@@ -107,12 +107,12 @@ def _from_attributes(said: str, product: Product, language: Language) -> Fact | 
 
 
 def _from_passage(passage: Passage, language: Language) -> Fact | None:
-    kept = ""
-    for sentence in _SENTENCE.findall(passage.text):
-        if len(kept) + len(sentence) > MOST_CHARS[language]:
+    kept: list[str] = []
+    for sentence in sentences_of(passage.text):
+        if len(joined([*kept, sentence], language)) > MOST_CHARS[language]:
             break
-        kept += sentence
-    return _fact(kept.strip(), passage.passage_id, f"knowledge/{passage.passage_id}", passage.version, language)
+        kept.append(sentence)
+    return _fact(joined(kept, language), passage.passage_id, f"knowledge/{passage.passage_id}", passage.version, language)
 
 
 def _fact(text: str, value: str, source: str, version: int, language: Language) -> Fact | None:

@@ -15,11 +15,11 @@ from copywriting.channels import Language
 from copywriting.claims import Finding, claims_in
 from copywriting.reading import fold
 from copywriting.rulebook import HOUSE, JURISDICTIONS, Jurisdiction, ReferencePrice, Rule, When, pack
+from copywriting.sentences import sentence_at
 
 _MARKETS: dict[str, tuple[Jurisdiction, ...]] = {"zh-CN": ("CN",), "en-US": ("US",), "en-GB": ("GB",)}
 _AGE = re.compile(r"\d+")
 ADULT, OLDER = 18, 65
-_SENTENCE = re.compile(r"[^。！？!?；;\n.]*[。！？!?；;\n.]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,10 @@ class Law:
 
     def judge(self, line: str, findings: Sequence[Finding], case: Case) -> list[Verdict]:
         """Verdicts on one line of a template: on each ungrounded claim, and on words that are forbidden whatever proves them."""
-        sentence_at = _sentences(line)
         verdicts = []
         for finding in findings:
             rules = [rule for rule in self.applying(case) if finding.kind in rule.kinds]
-            sentence = sentence_at(finding.start)
+            sentence = sentence_at(line, finding.start)
             if any(rule.exemption(sentence, case.language) for rule in rules):
                 continue
             rule = rules[0]
@@ -114,20 +113,18 @@ class Law:
             for language in ("zh", "en") if case.language == "zh" else ("en",):
                 pattern = rule.patterns.get(language)
                 for match in pattern.finditer(line) if pattern else ():
-                    if not rule.exemption(sentence_at(match.start()), case.language):
+                    if not rule.exemption(sentence_at(line, match.start()), case.language):
                         verdicts.append(_verdict(rule, "words", match.group(), match.start(), case.language))
         return verdicts
 
     def unfit(self, text: str, language: Language, case: Case) -> Verdict | None:
         """The rule that keeps a text of the catalogue out of copy even though it is the merchant's own statement; None where none does."""
-        findings = [finding for finding in claims_in(text, language) if finding.kind != "number"]
+        findings = claims_in(text, language)
         for rule in self.applying(case):
-            if not rule.even_proved and rule.id != "house.contact":
-                continue
             for finding in findings:
-                if finding.kind in rule.kinds and finding.kind in ("superlative", "finance") and not rule.exemption(text, language):
+                if finding.kind in rule.kinds_even_proved and not rule.exemption(text, language):
                     return _verdict(rule, finding.kind, finding.text, finding.start, language)
-            pattern = rule.patterns.get(language)
+            pattern = rule.patterns.get(language) if rule.even_proved else None
             if pattern and (match := pattern.search(fold(text))) and not rule.exemption(text, language):
                 return _verdict(rule, "words", match.group(), match.start(), language)
         return None
@@ -168,19 +165,6 @@ def _applies(when: When, case: Case, written: Collection[str]) -> bool:
 def _verdict(rule: Rule, kind: str, text: str, start: int, language: Language, detail: str = "") -> Verdict:
     remedy = rule.remedy[language] if not detail else f"{rule.remedy[language]} ({detail})"
     return Verdict(rule.id, rule.law, kind, text, start, remedy)
-
-
-class _sentences:
-    """Which sentence of a line holds a place."""
-
-    def __init__(self, line: str) -> None:
-        self._line = line
-
-    def __call__(self, place: int) -> str:
-        for match in _SENTENCE.finditer(self._line):
-            if match.start() <= place < match.end():
-                return match.group()
-        return self._line
 
 
 @cache

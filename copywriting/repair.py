@@ -14,9 +14,9 @@ from copywriting.facts import Fact, phrase_facts
 from copywriting.law import Verdict
 from copywriting.reading import fold
 from copywriting.rulebook import Rule
+from copywriting.sentences import joined, sentences_of
 from copywriting.slots import GAP, fill, slots_in, with_gaps
 
-_SENTENCE_END = re.compile(r"(?<=[。！？!?；])|(?<=[.!?;])\s+")
 _CTA: dict[Language, str] = {"zh": "看详情", "en": "See the details"}
 _ENDS = tuple("。！？!?.…")
 _SENTENCE_SLOT = re.compile(r"\{(?:answer|disclosure\d+)\}$")
@@ -39,16 +39,6 @@ class Added:
     facts: dict[str, Fact] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
-
-
-def sentences_of(line: str) -> list[str]:
-    """The sentences of a line, each with its end."""
-    return [sentence for sentence in _SENTENCE_END.split(line) if sentence]
-
-
-def joined(sentences: Sequence[str], language: Language) -> str:
-    """Sentences as one line."""
-    return (" " if language == "en" else "").join(sentences)
 
 
 def mended(lines: Sequence[str], verdicts: Sequence[Verdict], brief: Brief, facts: Mapping[str, Fact]) -> Mended | None:

@@ -78,6 +78,8 @@ class Rule(_Data):
     when: When = When()
     even_proved: bool = False
     """Do the words stay forbidden where a fact of the product says so?"""
+    kinds_even_proved: tuple[str, ...] = ()
+    """Kinds of claim that stay forbidden where a fact of the product makes them."""
     needs_slot: NeedsSlot | None = None
     disclose: Text = {}
     caps: tuple[str, ...] = ()
@@ -86,7 +88,7 @@ class Rule(_Data):
     forbid_product: bool = False
     advise: bool = False
 
-    @field_validator("kinds")
+    @field_validator("kinds", "kinds_even_proved")
     @classmethod
     def _known_kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         return _known(kinds, KINDS)

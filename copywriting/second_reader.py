@@ -1,7 +1,7 @@
 """A second reader of claims: a linear classifier over character n-grams, for claims in words that no pattern lists.
 
 The patterns of `claims.py` say what a claim is and why; this one only says that a sentence reads like one. It is asked last; what it
-suspects is left out or refused as any unproved claim. Made by `python -m train.claims`; without its directory patterns read alone.
+suspects is left out or refused as any unproved claim. Made by `python -m train.claims`; nothing is checked without it.
 """
 
 import json
@@ -12,7 +12,7 @@ import numpy as np
 from safetensors.numpy import load_file
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from artifacts.card import CARD, verify
+from artifacts.card import verify
 from copywriting.channels import Language
 
 MODEL = Path(__file__).resolve().parent.parent / "models" / "claims"
@@ -57,13 +57,12 @@ class SecondReader:
 
 
 @cache
-def reader() -> SecondReader | None:
-    """The shipped reader; None where there is none."""
-    return SecondReader(MODEL) if (MODEL / CARD).is_file() else None
+def reader() -> SecondReader:
+    """The shipped reader. Raises ArtifactError where its directory is missing or changed."""
+    return SecondReader(MODEL)
 
 
 @lru_cache(maxsize=16384)
 def suspects(sentence: str, language: Language) -> bool:
     """Does the shipped reader suspect this sentence? Kept, since a copybook's sentences come again and again."""
-    held = reader()
-    return held is not None and held.suspects(sentence, language)
+    return reader().suspects(sentence, language)

@@ -12,7 +12,6 @@ from typing import Literal, get_args
 
 from copywriting.brief import Brief
 from copywriting.slots import SLOTS, slots_in
-from copywriting.taxonomy import GENERAL
 
 Opening = Literal["question", "product", "fact", "address", "scene"]
 Structure = Literal["brief", "full"]
@@ -53,7 +52,7 @@ def structure_of(template: str, limit: int, length: int) -> Structure:
 
 def variations(brief: Brief, count: int, seed: int = 0) -> tuple[Brief, ...]:
     """`count` briefs that ask for different pieces: principles, openings and structures are dealt out, none again before all had a turn."""
-    deal = random.Random(f"{seed}/{brief.channel.name}/{brief.vertical or GENERAL}/{brief.kind}")
+    deal = random.Random(f"{seed}/{brief.channel.name}/{brief.vertical}/{brief.kind}")
     principles: list[str | None] = [*deal.sample(brief.principles, len(brief.principles))] or [None]
     openings: list[Opening] = deal.sample(OPENINGS, len(OPENINGS))
     structures: list[Structure] = deal.sample(STRUCTURES, len(STRUCTURES))

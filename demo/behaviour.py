@@ -18,7 +18,7 @@ from copywriting.taxonomy import VERTICALS
 from demo.merchandise import CURRENCIES, Merchandise, Range
 from demo.people import AGE_BANDS, Shopper, Taste, likely_lives, lives_of, taste_of
 from demo.reviews import review
-from retrieval.tables import EVENTS
+from retrieval.schemas import EVENTS
 
 DAYS = 90
 Paid = Callable[[str, str, datetime.datetime], Decimal]
@@ -200,7 +200,7 @@ class Behaviour:
 
 
 def table(events: Sequence[Event]) -> pa.Table:
-    """The events as rows of `retrieval.tables.EVENTS`, numbered in order."""
+    """The events as rows of `retrieval.schemas.EVENTS`, numbered in order."""
     columns = {name: [getattr(event, name) for event in events] for name in EVENTS.names if name != "event_id"}
     columns["event_id"] = [f"event-{number:06d}" for number in range(1, len(events) + 1)]
     return pa.table({name: pa.array(columns[name], EVENTS.field(name).type) for name in EVENTS.names})

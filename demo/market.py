@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from demo.merchandise import Text
-from retrieval.tables import MARKET
+from retrieval.schemas import MARKET
 
 _ANNIVERSARY = Text("店庆周", "our anniversary week")
 _MEMBERS = Text("会员日", "members' day")

@@ -106,7 +106,7 @@ def lives_of(source: Path = PEOPLE) -> dict[str, list[str]]:
 
 
 def table(shoppers: Sequence[Shopper]) -> pa.Table:
-    """The shoppers as rows of `retrieval.tables.SHOPPERS`."""
+    """The shoppers as rows of `retrieval.schemas.SHOPPERS`."""
     columns: dict[str, list[Any]] = {
         "shopper_id": [shopper.shopper_id for shopper in shoppers],
         "consent": [shopper.consent for shopper in shoppers],

@@ -27,7 +27,8 @@ from demo.merchandise import CURRENCIES, Merchandise, Range, load
 from demo.pictures import render_product
 from demo.pricing import OFFERS_PER_VERTICAL, PricePoint, Promotion, history, list_prices, price_at, promotion
 from retrieval.knowledge import read_passages, write_passages
-from retrieval.tables import PRODUCTS, write
+from retrieval.schemas import PRODUCTS
+from retrieval.tables import write
 
 SEED = 7
 SHOPPERS = 1000

@@ -18,7 +18,7 @@ from rich.progress import track
 
 from multimodal.clip import ClipModel, ClipModelError
 from multimodal.media import MediaError, open_image
-from retrieval import tables
+from retrieval import schemas, tables
 
 MODEL = Path(__file__).resolve().parents[1] / "models" / "clip"
 _PRODUCTS_AT_ONCE = 32
@@ -42,7 +42,7 @@ def make(shop: Path, model: ClipModel, *, quiet: bool = False) -> tuple[pa.Table
         vectors = model.encode_images([picture for _, picture in opened])
         owners = [owner for owner, _ in opened]
         rows += [_row(owner, vectors[[i for i, other in enumerate(owners) if other == owner]], model) for owner in dict.fromkeys(owners)]
-    return pa.Table.from_pylist(rows, schema=tables.PICTURE_VECTORS), passed_over
+    return pa.Table.from_pylist(rows, schema=schemas.PICTURE_VECTORS), passed_over
 
 
 def _row(product_id: str, vectors: Any, model: ClipModel) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from rich.progress import track
 
 from artifacts.card import ArtifactError, Card, check_output, read_card, sha256_of, write_card
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.catalogue import Catalogue
 from retrieval.encoder import EncoderError, LsaEncoder, TextEncoder, TransformersEncoder, save_spec
 from retrieval.features import behaviour_features
@@ -91,7 +91,7 @@ def make_encoder(name: str, documents: list[str], dim: int, seed: int) -> TextEn
 
 
 def _optional(shop: Path, name: str) -> pa.Table:
-    return tables.read(shop, name) if tables.path_of(shop, name).is_file() else tables.SCHEMAS[name].empty_table()
+    return tables.read(shop, name) if tables.path_of(shop, name).is_file() else schemas.SCHEMAS[name].empty_table()
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from babel.numbers import get_territory_currencies
 from numpy.typing import NDArray
 
 from copywriting.product import Offer, PricePoint, Product
-from retrieval import tables
+from retrieval import schemas, tables
 
 _KEPT_PRODUCTS = 4096
 """Products, of those asked for last, that stay made."""
@@ -53,7 +53,7 @@ class Catalogue:
         self._row_of = {product_id: row for row, product_id in enumerate(self.product_ids)}
         self._kinds, self._verticals = self._rows["kind"].to_pylist(), self._rows["vertical"].to_pylist()
         self._columns: dict[str, _Columns] = {}
-        self._history = _PriceHistory(history if history is not None else tables.PRICE_HISTORY.empty_table())
+        self._history = _PriceHistory(history if history is not None else schemas.PRICE_HISTORY.empty_table())
         self._product = lru_cache(_KEPT_PRODUCTS)(
             partial(_made, self._rows, self._history)
         )  # nested Arrow rows are slow to read: 0.3 ms each

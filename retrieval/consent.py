@@ -14,8 +14,8 @@ from retrieval.expressions import FILE, ROW, column
 from retrieval.folding import Folded, key_codes
 from retrieval.mapping import TableMapping
 from retrieval.rules import Known, differ, mask, replaced
+from retrieval.schemas import SHOPPERS
 from retrieval.shaping import column_of
-from retrieval.tables import SHOPPERS
 
 CONSENT, UNTIL = "consent", "consent_until"
 

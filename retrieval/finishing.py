@@ -22,8 +22,8 @@ from retrieval.folding import key_codes
 from retrieval.money import currencies, offers, prices, sale_prices, values
 from retrieval.names import short_name, title_case
 from retrieval.rules import Known, Rule, changed, emptied, mask, refused, replaced
+from retrieval.schemas import EVENT_KINDS, INSTANT
 from retrieval.shaping import CANCELLED
-from retrieval.tables import EVENT_KINDS, INSTANT
 from retrieval.transforms import PAIRS, TEXT, Step
 
 MAX_ATTRIBUTES = 40

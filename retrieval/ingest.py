@@ -32,9 +32,10 @@ from retrieval.mapping import Mapping, MappingError, Source, TableMapping, expan
 from retrieval.photos import extract
 from retrieval.report import Report, Stage, show
 from retrieval.rules import Known
+from retrieval.schemas import SCHEMAS
 from retrieval.shaping import MEMBER, shape
 from retrieval.sources import SourceError, batches, files
-from retrieval.tables import SCHEMAS, TableError, path_of, read, write
+from retrieval.tables import TableError, path_of, read, write
 
 ORDER = ("products", "shoppers", "price_history", "events")
 """Prices and events point at products and shoppers, so those come first."""

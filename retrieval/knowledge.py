@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from copywriting.dialogue import Passage
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.encoder import LsaEncoder, terms
 from retrieval.index import VectorIndex
 
@@ -81,7 +81,7 @@ def write_passages(shop: Path, rows: Iterable[dict[str, Any]]) -> Path:
         if (key := (row["passage_id"], row["locale"])) in seen:
             raise KnowledgeError(f"id: {key[0]!r} is there twice in {key[1]}; rename one")
         seen.add(key)
-    return tables.write(shop, "knowledge", pa.Table.from_pylist(rows, schema=tables.KNOWLEDGE))
+    return tables.write(shop, "knowledge", pa.Table.from_pylist(rows, schema=schemas.KNOWLEDGE))
 
 
 def build_knowledge(shop: Path, out: Path, seed: int = 0) -> int:
@@ -96,7 +96,7 @@ def build_knowledge(shop: Path, out: Path, seed: int = 0) -> int:
         encoder = LsaEncoder.fit(documents, _DIM, seed)
         encoder.save(folder)
         VectorIndex.build(encoder.encode([ask for _, ask in asks])).save(folder / "passages.faiss")
-        pq.write_table(pa.Table.from_pylist(held, schema=tables.KNOWLEDGE), folder / "passages.parquet")
+        pq.write_table(pa.Table.from_pylist(held, schema=schemas.KNOWLEDGE), folder / "passages.parquet")
         pq.write_table(pa.table({"passage": [number for number, _ in asks]}), folder / "rows.parquet")
     return int(rows.num_rows)
 

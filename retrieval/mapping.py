@@ -20,8 +20,8 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from retrieval.expressions import Expression, Match
+from retrieval.schemas import SCHEMAS
 from retrieval.strict import Strict, unknown
-from retrieval.tables import SCHEMAS
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 UNITS = {"major": 1.0, "minor": 0.01, "thousand": 1000.0, "out_of_5": 1.0, "out_of_10": 0.5, "out_of_100": 0.05}

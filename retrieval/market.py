@@ -2,7 +2,7 @@
 
     python -m retrieval.market SHOP FILE.csv
 
-The CSV has the columns of `tables.MARKET` in any order; empty cells are null. A row that can't be used refuses the whole file, with its
+The CSV has the columns of `schemas.MARKET` in any order; empty cells are null. A row that can't be used refuses the whole file, with its
 number, field, value and remedy: half a calendar would be worse than none. Which rows hold for a product on a day is decided in
 `copywriting/market.py`.
 """
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from copywriting.market import MarketError, MarketRow
-from retrieval import tables
+from retrieval import schemas, tables
 
 
 class MarketCalendar:
@@ -43,7 +43,7 @@ class MarketCalendar:
 
 
 def rows_of(table: pa.Table, where: Path) -> list[MarketRow]:
-    """The rows of a table with the columns of `tables.MARKET`. Raises TableError for the first that can't be used."""
+    """The rows of a table with the columns of `schemas.MARKET`. Raises TableError for the first that can't be used."""
     return [_row(values, number, where) for number, values in enumerate(table.to_pylist(), start=1)]
 
 
@@ -60,18 +60,20 @@ def _row(values: Mapping[str, Any], number: int, where: Path) -> MarketRow:
 
 def bring_in(shop: Path, source: Path) -> int:
     """Check a CSV file and make it the shop's market table. Returns the number of rows; raises TableError and leaves the old table."""
-    types = {field.name: field.type for field in tables.MARKET}
+    types = {field.name: field.type for field in schemas.MARKET}
     options = pacsv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
     try:
         table = pacsv.read_csv(source, convert_options=options)
     except (pa.ArrowInvalid, FileNotFoundError) as error:
-        raise tables.TableError(f"{source}: {error}; a CSV with the columns {tables.MARKET.names} is needed, days as 2026-01-31") from error
-    if unknown := sorted(set(table.column_names) - set(tables.MARKET.names)):
-        raise tables.TableError(f"{source}: unknown column(s) {unknown}; remove them, the table has {tables.MARKET.names}")
-    absent = [field for field in tables.MARKET if field.nullable and field.name not in table.column_names]
+        raise tables.TableError(
+            f"{source}: {error}; a CSV with the columns {schemas.MARKET.names} is needed, days as 2026-01-31"
+        ) from error
+    if unknown := sorted(set(table.column_names) - set(schemas.MARKET.names)):
+        raise tables.TableError(f"{source}: unknown column(s) {unknown}; remove them, the table has {schemas.MARKET.names}")
+    absent = [field for field in schemas.MARKET if field.nullable and field.name not in table.column_names]
     for field in absent:
         table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    rows_of(tables.conform(table, tables.MARKET, source), source)
+    rows_of(tables.conform(table, schemas.MARKET, source), source)
     tables.write(shop, "market", table)
     return int(table.num_rows)
 

@@ -10,7 +10,7 @@ from babel.numbers import list_currencies
 from retrieval.cleaning import CHANGED, KEPT, Cleaned, Mask, joined, note
 from retrieval.expressions import column
 from retrieval.rules import Known, Rule, changed, emptied, mask, refused, replaced
-from retrieval.tables import OFFER
+from retrieval.schemas import OFFER
 
 CURRENCIES = frozenset(list_currencies())
 """ISO 4217 codes."""

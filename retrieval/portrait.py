@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.behaviour.associations import associations
 from retrieval.behaviour.backdrop import UTC_ZONE, Setting, backdrop
 from retrieval.behaviour.bots import limit
@@ -121,7 +121,7 @@ class _Run:
 
     def _put(self, table: str, parts: Any) -> int:
         """Write a table into the work directory, part by part. Returns its rows."""
-        path, schema, rows = self.setting.run / f"{table}.parquet", tables.DERIVED[table], 0
+        path, schema, rows = self.setting.run / f"{table}.parquet", schemas.DERIVED[table], 0
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for part in parts:
                 writer.write_table(tables.conform(part, schema, path))
@@ -170,7 +170,7 @@ class _Run:
     def _publish(self) -> None:
         """Everything is made: put it in place, each file by a rename."""
         names = (
-            *(f"{table}.parquet" for table in tables.DERIVED),
+            *(f"{table}.parquet" for table in schemas.DERIVED),
             "segment_model.json",
             "behaviour_rows.parquet",
             "behaviour_marks.parquet",

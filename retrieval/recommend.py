@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from artifacts.card import ArtifactError, Card, sha256_of, verify
 from copywriting.product import Product
 from copywriting.shopper import Shopper, anonymous
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.catalogue import Catalogue, Filters
 from retrieval.encoder import Vectors, load_encoder
 from retrieval.index import VectorIndex
@@ -52,7 +52,7 @@ class Recommender:
         self._profile_row = _positions(self._profiles["shopper_id"])
         self._popularity: NDArray[np.float32] = pq.read_table(index / "rows.parquet")["popularity"].to_numpy()
         self._encoder = load_encoder(index / "encoder")
-        self._shoppers = tables.read(shop, "shoppers") if tables.path_of(shop, "shoppers").is_file() else tables.SHOPPERS.empty_table()
+        self._shoppers = tables.read(shop, "shoppers") if tables.path_of(shop, "shoppers").is_file() else schemas.SHOPPERS.empty_table()
         self._shopper_row = _positions(self._shoppers["shopper_id"])
         self._row_of = {product_id: row for row, product_id in enumerate(self.catalogue.product_ids)}
         self._mean_product: Vectors = self._products.vectors(np.arange(min(len(self._products), _MEAN_OF))).mean(axis=0)

@@ -15,8 +15,8 @@ from copywriting.product import OfferKind
 from retrieval.cleaning import CHANGED, REFUSED, Cleaned, joined, note, places, settled
 from retrieval.expressions import FILE, ROW, ColumnError, Expression, column, evaluate, fill, meets, texts, transformed
 from retrieval.mapping import MADE_WHERE_ABSENT, UNITS, MappingError, TableMapping
+from retrieval.schemas import OFFER, SCHEMAS
 from retrieval.strict import unknown
-from retrieval.tables import OFFER, SCHEMAS
 from retrieval.transforms import DECIMAL, Step, parse_datetime, to_boolean, to_decimal, to_integer
 
 _OWN_PARTS = {"gift": ("gift",), "spend_save": ("value", "minimum"), "buy_get": ("buy", "free")}

@@ -7,20 +7,8 @@ from copywriting.check import Claim
 from copywriting.law import Verdict
 from copywriting.principles import EVIDENCE, appeals_of
 from serve.diversity import self_bleu
-from serve.messages import (
-    Choice,
-    ClaimOut,
-    CopyAnswer,
-    CopyRequest,
-    Explanation,
-    Found,
-    Notice,
-    ProductOut,
-    Refused,
-    Scores,
-    Usage,
-    VerdictOut,
-)
+from serve.exchange import Found
+from serve.messages import Choice, ClaimOut, CopyAnswer, CopyRequest, Explanation, Notice, ProductOut, Refused, Scores, Usage, VerdictOut
 from serve.ranking import Judgement
 from serve.trace import Candidate, Trace
 
@@ -61,6 +49,7 @@ def build_answer(
             cached=trace.drafts.cached,
             drafts=len(trace.drafts.texts),
             refused=len(trace.refused),
+            alike=trace.alike,
         ),
         timings_ms=trace.timings_ms,
         label="AI-generated",

@@ -21,6 +21,7 @@ from ray import serve
 from artifacts.card import CARD, read_card, verify
 from artifacts.source import verified_model
 from copywriting.copybook import load
+from copywriting.second_reader import KIND, MODEL
 from feedback.database import Database
 from retrieval.catalogue import Catalogue
 from retrieval.versions import current
@@ -72,7 +73,7 @@ def preflight(settings: GraphSettings) -> dict[str, str]:
     database = Database(settings.state)
     database.ping()
     database.close()
-    versions = {"index": verify(current(settings.index), "index").version}
+    versions = {"index": verify(current(settings.index), "index").version, "claims": verify(MODEL, KIND).version}
     for kind in ("generator", "persuasion", "sentiment", "clip"):
         model = getattr(settings, kind).model
         if (Path(model) / CARD).is_file():

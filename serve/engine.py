@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from artifacts.source import verified_model
 from serve.config import GeneratorSettings
-from serve.messages import DraftQuery, Drafts, Prompt
+from serve.exchange import DraftQuery, Drafts, Prompt
 
 SEED_SPACING = 16
 """vLLM samples candidate i of a request with seed s from s + i: seeds are spread so that neighbours share no candidate."""

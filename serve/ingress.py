@@ -11,12 +11,12 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from copywriting.copybook import load
+from serve.calls import call, calls, stage
 from serve.config import GraphSettings
 from serve.events import EventsAnswer, EventsRequest, Intake
 from serve.framing import framed
 from serve.messages import CopyAnswer, CopyRequest
 from serve.pipeline import Pipeline
-from serve.stages import call, calls, stage
 from serve.telemetry import telemetry
 from serve.templates import Templates
 

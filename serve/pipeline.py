@@ -14,25 +14,21 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import uuid4
 
-from copywriting.brief import Brief, Turn, case_of, make_brief
+from copywriting.brief import Brief
 from copywriting.check import Refusal, check
-from copywriting.concerns import answers_in, concerns_of
-from copywriting.dialogue import Reply, question_in, reply_to
-from copywriting.facts import Fact, day_in, facts_of, grounds_of
+from copywriting.concerns import answers_in
+from copywriting.facts import Fact
 from copywriting.grammar import grammar
-from copywriting.law import Case, Law, Verdict, audience_of, jurisdictions_of, law_of
-from copywriting.market import Market, market_on, notes_of, unnamable
-from copywriting.plain import MAX_PLAIN
-from copywriting.principles import APPEALS, PRINCIPLES
 from copywriting.product import Product
 from copywriting.prompt import PromptStyle, render, writable
-from copywriting.rulebook import HOUSE
 from copywriting.shopper import Shopper, anonymous
 from copywriting.variety import near_duplicates, variations
 from feedback.records import Profile
 from serve.answer import build_answer
+from serve.briefing import briefed, question_of
 from serve.errors import Problem, StageUnavailable, invalid, unavailable
-from serve.messages import CopyAnswer, CopyRequest, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.messages import CopyAnswer, CopyRequest
 from serve.ranking import Judgement, judge, order
 from serve.shoppers import described, remembered
 from serve.templates import Templates
@@ -80,7 +76,7 @@ class Pipeline:
         with trace.timed("total"):
             shopper = await self._shopper(request, now, trace)
             found = await self._find(request, shopper, trace)
-            found, brief, facts = self._brief(request, found, now)
+            found, brief, facts = briefed(request, found, now)
             product = found.products[0][0]
             candidates = await self._candidates(request, brief, facts, event_id, trace)
             judgements = await self._judge(candidates, product, brief, trace)
@@ -108,7 +104,8 @@ class Pipeline:
     async def _find(self, request: CopyRequest, shopper: Shopper | None, trace: Trace) -> Found:
         """2: what to write about, and who is asking where only the shop's own table can tell."""
         looked_up = request.shopper_id if shopper is None else None
-        query = FindQuery(shopper, looked_up, request.product_id, request.query, request.locale, request.bundle_with, _question(request))
+        question = question_of(request)
+        query = FindQuery(shopper, looked_up, request.product_id, request.query, request.locale, request.bundle_with, question)
         with trace.timed("retrieval"):
             try:
                 found = await self._within(trace, "retrieval", self._stages.find(query))
@@ -123,29 +120,6 @@ class Pipeline:
                 "name a product_id or another query",
             )
         return found
-
-    def _brief(self, request: CopyRequest, found: Found, now: datetime) -> tuple[Found, Brief, dict[str, Fact]]:
-        """3: facts of the product, and what the writer may know of them. The product is the first that has a name which copy can say;
-        those before it, with a name of braces or of a hundred characters, are left out."""
-        for place, (product, _, _) in enumerate(found.products):
-            market = market_on(found.market, day_in(now, found.locale), found.locale, product)
-            occasion = market.occasion if request.occasion == "auto" else request.occasion
-            wanted = () if request.jurisdiction == "auto" else (request.jurisdiction,)
-            law = law_of(jurisdictions_of(found.locale, wanted))
-            reply = _reply(request, found, product)
-            case = _case(request, found, product, reply)
-            if (verdict := law.barred(case)) is not None:
-                raise _barred(product, verdict)
-            facts = facts_of(
-                product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent, also=found.also,
-                law=law, case=case, strict=request.strict,
-            )  # fmt: skip
-            if reply is not None and reply.answer is not None:
-                facts["answer"] = reply.answer
-            if "name" in facts:
-                brief = _informed(_brief_of(request, found, product, facts, occasion, law, case), found, product, market, facts, now)
-                return replace(found, products=found.products[place:]), brief, facts
-        raise _nameless(found)
 
     async def _candidates(
         self, request: CopyRequest, brief: Brief, facts: Mapping[str, Fact], event_id: str, trace: Trace
@@ -264,84 +238,6 @@ class Pipeline:
 
 async def _as_coroutine(call: Awaitable[Value]) -> Value:
     return await call
-
-
-def _question(request: CopyRequest) -> str | None:
-    return question_in(_turns(request)) if request.channel == "chat_reply" else None
-
-
-def _reply(request: CopyRequest, found: Found, product: Product) -> Reply | None:
-    return reply_to(_turns(request), product, found.passages, found.locale) if request.channel == "chat_reply" else None
-
-
-def _case(request: CopyRequest, found: Found, product: Product, reply: Reply | None) -> Case:
-    """What the law looks at. How old somebody is counts whether or not they consent to being served by it: it only takes away."""
-    audience = audience_of(found.shopper.attributes.get("age_band"))
-    intent = reply.intent if reply else None
-    return case_of(product, locale=found.locale, channel=request.channel, intent=intent, audience=audience)
-
-
-def _turns(request: CopyRequest) -> tuple[Turn, ...]:
-    return tuple(Turn(turn.role, turn.text) for turn in request.conversation)
-
-
-def _principles(request: CopyRequest) -> tuple[str, ...]:
-    """What was asked for by name and by appeal; empty for whatever the facts prove."""
-    named = PRINCIPLES if request.principles == "auto" else tuple(request.principles)
-    own = PRINCIPLES if request.appeal == "auto" else APPEALS[request.appeal]
-    wanted = tuple(each for each in named if each in own)
-    return () if wanted == PRINCIPLES else wanted
-
-
-def _barred(product: Product, verdict: Verdict) -> Problem:
-    return invalid("product_id", product.product_id, f"the law forbids copy for it: {verdict}", verdict.remedy)
-
-
-def _brief_of(
-    request: CopyRequest, found: Found, product: Product, facts: Mapping[str, Fact], occasion: str, law: Law, case: Case
-) -> Brief:
-    turns = _turns(request)
-    return make_brief(
-        product,
-        facts,
-        locale=found.locale,
-        channel=request.channel,
-        tone=request.tone,
-        occasion=occasion,
-        principles=_principles(request),
-        max_chars=request.max_chars,
-        intent=case.intent,
-        interests=found.shopper.interests if found.shopper.personalise else (),
-        conversation=turns,
-        must_include=request.must_include,
-        jurisdictions=[each.jurisdiction for each in law.packs if each.jurisdiction != HOUSE],
-        audience=case.audience,
-        grounds=grounds_of(product, found.locale),
-    )
-
-
-def _informed(brief: Brief, found: Found, product: Product, market: Market, facts: Mapping[str, Fact], now: datetime) -> Brief:
-    """The brief with what the shopper's own reviews say, where they consent, and with what competitors do."""
-    events = found.shopper.events if found.shopper.personalise else ()
-    concerns = concerns_of(events, product, now, found.shelves)
-    return replace(
-        brief,
-        doubts=tuple(concern.aspect for concern in concerns.doubts),
-        likings=tuple(concern.aspect for concern in concerns.likings),
-        market=notes_of(market.promotions),
-        unnamable=unnamable(market, facts),
-    )
-
-
-def _nameless(found: Found) -> Problem:
-    """No product that was found has a name which copy can say."""
-    names = [product.name for product, _, _ in found.products]
-    return invalid(
-        "product_id",
-        found.products[0][0].product_id,
-        f"its name can't stand in copy: {names[:3]}",
-        f"give the product a short plain name: one line, no braces, at most {MAX_PLAIN} characters",
-    )
 
 
 def _no_copy(request: CopyRequest, brief: Brief, trace: Trace) -> Problem:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from copywriting.concerns import Answer
-from serve.messages import ImageMatch, PersuasionScore, SentimentScore
+from copywriting.variety import overlap, trigrams
+from serve.exchange import ImageMatch, PersuasionScore, SentimentScore
 
 WEIGHTS = {"persuasion": 0.5, "sentiment": 0.3, "image_fit": 0.2}
 DIVERSITY = 0.3
@@ -56,15 +57,11 @@ def judge(
 
 def order(texts: Sequence[str], utilities: Sequence[float], n: int) -> list[int]:
     """Indices of at most n texts, best first, by maximal marginal relevance (Carbonell & Goldstein 1998) over character trigrams."""
-    grams = [{text[i : i + 3] for i in range(max(1, len(text) - 2))} for text in texts]
+    grams = [trigrams(text) for text in texts]
     chosen: list[int] = []
     left = set(range(len(texts)))
     while left and len(chosen) < n:
-        best = max(sorted(left), key=lambda i: utilities[i] - DIVERSITY * max((_overlap(grams[i], grams[j]) for j in chosen), default=0.0))
+        best = max(sorted(left), key=lambda i: utilities[i] - DIVERSITY * max((overlap(grams[i], grams[j]) for j in chosen), default=0.0))
         chosen.append(best)
         left.remove(best)
     return chosen
-
-
-def _overlap(one: set[str], other: set[str]) -> float:
-    return len(one & other) / len(one | other)

@@ -1,24 +1,20 @@
 """Each node of the graph as a Ray Serve deployment: it loads, batches and threads. What it computes is in the module it wraps.
 
-`calls` turns the handles of these deployments into the pipeline's `Stages`: every failure that a node can have arrives as
-`StageUnavailable`, and a caller that stops waiting cancels the work. A node's libraries are imported where it loads, so that a replica
-holds only its own in memory.
+`calls.py` turns the handles of these deployments into the pipeline's `Stages`. A node's libraries are imported where it loads, so that a
+replica holds only its own in memory.
 """
 
 import asyncio
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
-from ray.exceptions import RayError, RayTaskError
-from ray.serve.exceptions import BackPressureError, RayServeException
-from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from copywriting.concerns import Shelf
 from copywriting.facts import day_in
@@ -26,9 +22,8 @@ from copywriting.product import Product
 from copywriting.shopper import Shopper
 from feedback.records import Behaviour, Profile, Receipt
 from serve.config import ClipSettings, GeneratorSettings, GraphSettings, ScorerSettings
-from serve.errors import Problem, StageUnavailable, unknown
-from serve.messages import DraftQuery, Drafts, FindQuery, Found, ImageMatch
-from serve.pipeline import Stages
+from serve.errors import unknown
+from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch
 
 if TYPE_CHECKING:
     from retrieval.recommend import Recommender
@@ -258,44 +253,3 @@ class FusionStage:
     def ready(self) -> bool:
         """Answers once loaded."""
         return True
-
-
-async def call(stage: str, response: DeploymentResponse) -> Any:
-    """Await a node. What goes wrong there becomes StageUnavailable; a Problem stays one; a caller that stops waiting cancels it."""
-    try:
-        return await response
-    except asyncio.CancelledError:
-        response.cancel()
-        raise
-    except BackPressureError as error:
-        raise StageUnavailable(stage, "too busy") from error
-    except RayTaskError as error:
-        if isinstance(error.cause, Problem):
-            raise error.cause from None
-        raise StageUnavailable(stage, f"failed ({type(error.cause).__name__})") from error
-    except (RayError, RayServeException) as error:  # its process, its node, its memory or its place in the cluster is gone
-        raise StageUnavailable(stage, f"not running ({type(error).__name__})") from error
-
-
-def stage(name: str, method: Any) -> Callable[..., Awaitable[Any]]:
-    """One method of a deployment as a plain async callable."""
-    return lambda *arguments: call(name, method.remote(*arguments))
-
-
-def calls(
-    state: DeploymentHandle,
-    retrieval: DeploymentHandle,
-    generator: DeploymentHandle,
-    persuasion: DeploymentHandle,
-    sentiment: DeploymentHandle,
-    fusion: DeploymentHandle,
-) -> Stages:
-    """The pipeline's view of the deployments."""
-    return Stages(
-        shopper=stage("state", state.read),
-        find=stage("retrieval", retrieval.find),
-        draft=stage("generator", generator.draft),
-        persuasion=stage("persuasion", persuasion.score),
-        sentiment=stage("sentiment", sentiment.score),
-        images=stage("fusion", fusion.match),
-    )

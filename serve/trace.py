@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from copywriting.check import Copy, Refusal
-from serve.messages import Drafts
+from serve.exchange import Drafts
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from copywriting.facts import Fact, facts_of
 from copywriting.product import Offer, Product
 from copywriting.shopper import Shopper, anonymous
 from feedback.records import Profile
-from retrieval import tables
+from retrieval import schemas, tables
 from serve.errors import StageUnavailable
-from serve.messages import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
 from serve.pipeline import Stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -135,7 +135,7 @@ def shelf() -> list[Product]:
 def product_rows(products: Sequence[Product]) -> pa.Table:
     """Products as the rows of `products.parquet`."""
     rows = [dataclasses.asdict(product) | {"attributes": list(product.attributes.items())} for product in products]
-    return pa.Table.from_pylist(rows, schema=tables.PRODUCTS)
+    return pa.Table.from_pylist(rows, schema=schemas.PRODUCTS)
 
 
 def make_event(shopper_id: str, kind: str, product_id: str | None, days_ago: float = 1, **changes: Any) -> dict[str, Any]:
@@ -179,9 +179,9 @@ def make_shop(
     """Write real parquet tables: ann, bob and cleo browse tea and bought longjing; only ann's consent holds. None leaves a table out."""
     tables.write(directory, "products", product_rows(shelf() if products is None else products))
     if shoppers is not None:
-        tables.write(directory, "shoppers", pa.Table.from_pylist(list(shoppers), schema=tables.SHOPPERS))
+        tables.write(directory, "shoppers", pa.Table.from_pylist(list(shoppers), schema=schemas.SHOPPERS))
     if events is not None:
-        tables.write(directory, "events", pa.Table.from_pylist(list(events), schema=tables.EVENTS))
+        tables.write(directory, "events", pa.Table.from_pylist(list(events), schema=schemas.EVENTS))
     return directory
 
 
@@ -274,28 +274,3 @@ def make_piece(template: str, language: str = "zh", channel: str = "sms", **chan
         "language": language, "channel": channel, "parts": tuple(template.split("\n")),
     }  # fmt: skip
     return Piece(**{**fields, **changes})
-
-
-# Models, tiny and random but real.
-
-
-def make_bert(directory: Path, labels: Sequence[str] | None = None, temperature: float = 1.0) -> Path:
-    """A one-layer BERT and its tokenizer, saved as transformers saves them: a classifier where labels are given, else an encoder."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
-
-    words = ["[PAD]", "[UNK]", "a", "warm", "wool", "coat", "green", "tea", "leaf", "today", "cold", "broken", "茶", "大", "衣"]
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(directory)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 300}
-    torch.manual_seed(0)
-    if labels is None:
-        BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(directory)
-        return directory
-    named = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
-    config = BertConfig(vocab_size=len(words), initializer_range=1.0, **sizes, **named)
-    config.calibration_temperature = temperature  # as train/classifier.py writes it
-    BertForSequenceClassification(config).save_pretrained(directory)
-    return directory

@@ -7,7 +7,6 @@ that at most `false_alarms` of lawful sentences reach when each is judged by a r
 CPU; it runs in this process, for it is too small to launch a cluster for.
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -22,11 +21,11 @@ from sklearn.model_selection import StratifiedKFold
 from artifacts.card import Card, check_output, write_card
 from copywriting import copybook
 from copywriting.channels import Language
-from copywriting.repair import sentences_of
 from copywriting.second_reader import KIND, bare, vectorizer
+from copywriting.sentences import sentences_of
 from copywriting.slots import with_gaps
 from train.job import run_command
-from train.settings import InputPath, OutputPath, command_line, data_hash, load_config, parse_overrides
+from train.settings import InputPath, OutputPath, command_line, data_hash, read_plain_command_line
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
@@ -106,13 +105,7 @@ def make(config: ClaimsConfig) -> Card:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Train the second reader of claims")
-    parser.add_argument("--config", type=Path, default=Path("train/configs/claims.yaml"))
-    parser.add_argument("--out", help="directory to write (default: the config's)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting; may be repeated")
-    options = parser.parse_args()
-    overrides = parse_overrides(options.set) | ({"out": options.out} if options.out else {})
-    card = make(load_config(ClaimsConfig, options.config, overrides))
+    card = make(read_plain_command_line(ClaimsConfig, Path("train/configs/claims.yaml")))
     print({key: round(value, 4) for key, value in card.metrics.items()})
 
 

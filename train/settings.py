@@ -132,12 +132,24 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, str]:
     return {key: value for key, value in (pair.split("=", 1) for pair in pairs)}
 
 
-def read_command_line(kind: type[C], default: Path, argv: Sequence[str] | None = None) -> tuple[C, str | None]:
-    """Options that every run has: --config, --set, --out, --resume, --base where the config has it. Returns (config, run to resume)."""
-    parser = argparse.ArgumentParser(description=f"Train a model on Ray; settings and their meaning: {kind.__module__}, train/settings.py")
+def _parser(description: str, default: Path) -> argparse.ArgumentParser:
+    """The options of every command that trains."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--config", type=Path, default=default, help="YAML settings (default: %(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting; may be repeated")
     parser.add_argument("--out", help="model directory to write; same as --set out=DIR")
+    return parser
+
+
+def read_plain_command_line(kind: type[S], default: Path, argv: Sequence[str] | None = None) -> S:
+    """Options of a command that trains in its own process, without Ray: --config, --set, --out."""
+    options = _parser(f"Train a small model in this process; settings and their meaning: {kind.__module__}", default).parse_args(argv)
+    return load_config(kind, options.config, parse_overrides(options.set) | ({"out": options.out} if options.out else {}))
+
+
+def read_command_line(kind: type[C], default: Path, argv: Sequence[str] | None = None) -> tuple[C, str | None]:
+    """Options that every run has: --config, --set, --out, --resume, --base where the config has it. Returns (config, run to resume)."""
+    parser = _parser(f"Train a model on Ray; settings and their meaning: {kind.__module__}, train/settings.py", default)
     parser.add_argument("--resume", metavar="RUN", help="go on with this run (its directory name under `storage`)")
     if "base" in kind.model_fields:
         parser.add_argument("--base", help="model directory to start from; same as --set base=DIR")

@@ -5,7 +5,6 @@
 Slots are ordinary added tokens, not special ones: a detokeniser that drops special tokens must keep them.
 """
 
-import argparse
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from copywriting import copybook
 from copywriting.prompt import compact_tags
 from copywriting.slots import SLOTS, literals
 from train.job import run_command
-from train.settings import InputPath, OutputPath, command_line, data_hash, load_config, parse_overrides
+from train.settings import InputPath, OutputPath, command_line, data_hash, read_plain_command_line
 
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", "<|eos|>"
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
@@ -119,13 +118,7 @@ def make(config: TokenizerConfig) -> Card:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Train the small models' tokenizer")
-    parser.add_argument("--config", type=Path, default=Path("train/configs/tokenizer.yaml"))
-    parser.add_argument("--out", help="directory to write (default: the config's)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting; may be repeated")
-    options = parser.parse_args()
-    overrides = parse_overrides(options.set) | ({"out": options.out} if options.out else {})
-    card = make(load_config(TokenizerConfig, options.config, overrides))
+    card = make(read_plain_command_line(TokenizerConfig, Path("train/configs/tokenizer.yaml")))
     print({key: round(value, 2) for key, value in card.metrics.items()})
 
 

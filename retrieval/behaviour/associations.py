@@ -20,7 +20,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from retrieval import tables
 from retrieval.expressions import column
-from retrieval.tables import ASSOCIATIONS
+from retrieval.schemas import ASSOCIATIONS
 
 WIDEST_FPGROWTH = 100
 MOST_FPGROWTH = 50_000

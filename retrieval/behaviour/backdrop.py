@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from babel.core import get_global
 from numpy.typing import NDArray
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.behaviour.cleaning import Known
 from retrieval.behaviour.currencies import Rates
 from retrieval.cleaning import codes
@@ -87,10 +87,10 @@ def read_columns(shop: Path, table: str, names: list[str]) -> pa.Table:
     """Some columns of a table of the shop, nothing else in memory. An absent table has no rows but for the catalogue, which must be."""
     path = tables.path_of(shop, table)
     if table != "products" and not path.is_file():
-        return tables.SCHEMAS[table].empty_table().select(names)
+        return schemas.SCHEMAS[table].empty_table().select(names)
     if not path.is_file():
         raise tables.TableError(f"{path}: no such table; make it with `python -m retrieval.ingest MAPPING.yaml` or `python -m demo.shop`")
-    schema = pa.schema([tables.SCHEMAS[table].field(name) for name in names])
+    schema = pa.schema([schemas.SCHEMAS[table].field(name) for name in names])
     present = [name for name in names if name in pq.read_schema(path).names]
     return tables.conform(pq.read_table(path, columns=present), schema, path)
 

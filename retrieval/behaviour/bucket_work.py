@@ -24,7 +24,7 @@ from retrieval.behaviour.trail import Trail, subset
 from retrieval.cleaning import KEPT
 from retrieval.expressions import ROW, column
 from retrieval.rules import mask
-from retrieval.tables import EVENTS
+from retrieval.schemas import EVENTS
 
 BASKETS = {"session": "bought in one visit", "day": "bought on one day (UTC)", "shopper": "bought by one shopper at any time"}
 """What counts as one basket."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.behaviour.backdrop import Setting
 from retrieval.expressions import column
 
@@ -47,9 +47,9 @@ class Engine(Protocol):
 def events_schema(path: Path) -> pa.Schema:
     """The columns to read, with their types: those of the events table, and `channel` where the file has it. Raises TableError."""
     present = pq.read_schema(path).names
-    if missing := [name for name in tables.EVENTS.names if name not in present]:
-        raise tables.TableError(f"{path}: missing column(s) {missing}; the table needs {tables.EVENTS.names}")
-    return tables.EVENTS.append(pa.field("channel", pa.string())) if "channel" in present else tables.EVENTS
+    if missing := [name for name in schemas.EVENTS.names if name not in present]:
+        raise tables.TableError(f"{path}: missing column(s) {missing}; the table needs {schemas.EVENTS.names}")
+    return schemas.EVENTS.append(pa.field("channel", pa.string())) if "channel" in present else schemas.EVENTS
 
 
 def bucket_count(path: Path, rows_per_bucket: int) -> int:

@@ -16,7 +16,7 @@ from retrieval.behaviour.sessions import Numbers
 from retrieval.behaviour.trail import Flags, Trail
 from retrieval.expressions import column
 from retrieval.features import HALF_LIFE_DAYS
-from retrieval.tables import PRODUCT_FEATURES
+from retrieval.schemas import PRODUCT_FEATURES
 
 DAY_US = 86_400_000_000
 TREND_DAYS = 14

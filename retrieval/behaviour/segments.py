@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from retrieval import tables
 from retrieval.behaviour.segment_names import Name, names
 from retrieval.behaviour.segment_vectors import Encoding, Features, fit
-from retrieval.tables import SEGMENTS, SHOPPER_SEGMENTS
+from retrieval.schemas import SEGMENTS, SHOPPER_SEGMENTS
 
 Points = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from retrieval.recommenders.contract import VISIT_GAP_DAYS
-from retrieval.tables import SESSIONS
+from retrieval.schemas import SESSIONS
 
 GAP_US = round(VISIT_GAP_DAYS * 24 * 3600 * 1_000_000)
 

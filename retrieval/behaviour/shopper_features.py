@@ -19,7 +19,7 @@ from retrieval.behaviour.trail import KIND, Flags, Trail
 from retrieval.cleaning import codes
 from retrieval.expressions import column
 from retrieval.features import EVENT_WEIGHTS
-from retrieval.tables import SHOPPER_FEATURES
+from retrieval.schemas import SHOPPER_FEATURES
 
 DAY_US = 86_400_000_000
 BANDS = ("budget", "mid", "premium")

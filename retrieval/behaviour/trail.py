@@ -14,7 +14,7 @@ from retrieval.behaviour.sessions import Numbers, number_sessions
 from retrieval.cancellations import match
 from retrieval.expressions import FILE, ROW, column
 from retrieval.rules import mask
-from retrieval.tables import EVENT_KINDS
+from retrieval.schemas import EVENT_KINDS
 
 OTHER_KIND = -1
 KIND = {kind: number for number, kind in enumerate(EVENT_KINDS)}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from copywriting.principles import PRINCIPLES
-from serve.messages import PersuasionScore
+from serve.exchange import PersuasionScore
 from serve.scorers.classifier import Classifier
 
 

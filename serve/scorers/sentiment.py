@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from serve.messages import SentimentScore
+from serve.exchange import SentimentScore
 from serve.scorers.classifier import Classifier
 
 

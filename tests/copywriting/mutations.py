@@ -9,7 +9,7 @@ checker. All are about one coat, `coat()`. A mutated piece is a lawful one with 
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -104,16 +104,19 @@ def coat(language: str, **changes: Any) -> Product:
     return Product(**{**fields, **changes})
 
 
-def brief_of(language: str, channel: str, product: Product | None = None) -> tuple[Brief, dict[str, Fact]]:
+def brief_of(
+    language: str, channel: str, product: Product | None = None, *, attributes: dict[str, str] | None = None, **options: Any
+) -> tuple[Brief, dict[str, Fact]]:
     """A brief for the coat in a channel, under the law of the language's market, and its facts."""
     product = product or coat(language)
     locale = LOCALES[language]
     shopper = Shopper("s", locale, True, {"name": "林", "city": "苏州"} if language == "zh" else {"name": "Ann", "city": "Leeds"})
+    shopper = replace(shopper, attributes={**shopper.attributes, **(attributes or {})})
     law = law_of(jurisdictions_of(locale))
     facts = facts_of(product, locale=locale, now=NOW, occasion="winter", shopper=shopper, law=law)
     brief = make_brief(
         product, facts, locale=locale, channel=channel, tone="warm", occasion="winter", intent="recommend" if channel == "chat_reply" else None,
-        jurisdictions=jurisdictions_of(locale), grounds=grounds_of(product, locale),
+        jurisdictions=jurisdictions_of(locale), grounds=grounds_of(product, locale), **options,
     )  # fmt: skip
     return brief, facts
 

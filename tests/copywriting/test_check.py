@@ -60,6 +60,7 @@ def test_each_claim_stands_exactly_where_it_says(locale):
         ("{name} is really really warm", "repeats itself"),
         ("{name} 很暖和", "not in en"),
         ("{name}", "not in en"),
+        ("{name} is hаlf price", "not in en"),
         ("{name} is hаlf price", "a twin of a letter"),  # with a Cyrillic а
         ("{name}\nfor cold days", "2 part(s), sms has ['body']"),
         ("", "part(s)"),

@@ -97,7 +97,7 @@ def test_a_headline_or_a_button_gives_way_to_plain_words():
 
 
 def test_a_reduction_for_a_time_says_when_it_ends():
-    verdict = lawfully("{name}，{discount}。", product=make_product(offer=percent_off(20)))
+    verdict = lawfully("{name}，现在{discount}。", product=make_product(offer=percent_off(20)))
     assert isinstance(verdict, Copy)
     assert verdict.text.endswith("优惠到1月31日为止。")
     assert [each.rule for each in verdict.verdicts if each.action == "added"] == ["cn.stated-end"]

@@ -125,14 +125,24 @@ def test_a_competitors_name_reaches_no_prompt():
         assert secret not in said + compact(brief)
 
 
-@pytest.mark.parametrize("draft", ["比北岭衣橱更暖，{name}", "北岭\u200b衣橱也比不上{name}"])
+@pytest.mark.parametrize("draft", ["想起北岭衣橱，{name}", "{name}，北岭衣橱的邻居"])
 def test_copy_that_names_a_competitor_is_refused(draft: str):
     brief, facts = written([row(**PROMOTION)])
     verdict = check(draft, brief, facts)
     assert isinstance(verdict, Refusal)
-    assert "北岭衣橱" in draft.replace("\u200b", "")
-    assert any("names the competitor '北岭衣橱'" in reason or "invisible character" in reason for reason in verdict.reasons)
+    assert verdict.reasons == ("names the competitor '北岭衣橱'",)
     assert isinstance(check("风有点凉，{name}在等你", brief, facts), Copy)
+
+
+@pytest.mark.parametrize(
+    ("draft", "reason"), [("比别家的北岭衣橱更暖，{name}", "comparison"), ("北岭\u200b衣橱，{name}", "invisible character")]
+)
+def test_a_competitor_compared_with_or_disguised_is_refused_for_that_too(draft: str, reason: str):
+    brief, facts = written([row(**PROMOTION)])
+    verdict = check(draft, brief, facts)
+    assert isinstance(verdict, Refusal)
+    assert any("names the competitor '北岭衣橱'" in each for each in verdict.reasons)
+    assert any(reason in each for each in verdict.reasons)
 
 
 @pytest.mark.parametrize("draft", ["别家三折，{name}不必", "别家打七折，看看{name}", "30% 的事不提，看看{name}"])

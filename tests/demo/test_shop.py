@@ -15,7 +15,7 @@ from demo import merchandise
 from demo.merchandise import CATALOGUE, CURRENCIES, MerchandiseError
 from demo.pricing import price_at
 from demo.shop import Listing, build, listed
-from retrieval import tables
+from retrieval import schemas, tables
 from tests.demo.conftest import TODAY, blank
 
 NOW = datetime.datetime.combine(TODAY, datetime.time(12, tzinfo=datetime.UTC))
@@ -35,7 +35,7 @@ def english(products: list[dict]) -> dict[str, dict]:
 
 def test_every_table_has_exactly_its_schema(shop: Path):
     for name in TABLES:
-        assert tables.read(shop, name).schema.equals(tables.SCHEMAS[name]), name
+        assert tables.read(shop, name).schema.equals(schemas.SCHEMAS[name]), name
 
 
 def test_the_same_seed_and_day_give_the_same_bytes(tmp_path: Path):

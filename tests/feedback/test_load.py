@@ -13,7 +13,7 @@ from feedback import load as module
 from feedback.database import shoppers
 from feedback.load import LoadError, load
 from feedback.state import KEPT_EVENTS, ShopperState
-from retrieval import tables
+from retrieval import schemas
 from tests.fakes import EVENTS, NOW, ROOT, SHOPPERS, make_event, make_shop, make_shopper
 from tests.feedback.statekit import behaviour, statuses, stored_ids
 
@@ -127,8 +127,8 @@ def test_a_table_that_is_missing_or_wrong_is_told_before_anything_is_written(sho
 
 def test_the_columns_are_those_of_the_shops_tables():
     """feedback and retrieval don't know each other; this is what keeps them of one mind."""
-    assert pa.schema(list(module.SHOPPER_COLUMNS.items())) == pa.schema([(field.name, field.type) for field in tables.SHOPPERS])
-    assert pa.schema(list(module.EVENT_COLUMNS.items())) == pa.schema([(field.name, field.type) for field in tables.EVENTS])
+    assert pa.schema(list(module.SHOPPER_COLUMNS.items())) == pa.schema([(field.name, field.type) for field in schemas.SHOPPERS])
+    assert pa.schema(list(module.EVENT_COLUMNS.items())) == pa.schema([(field.name, field.type) for field in schemas.EVENTS])
 
 
 def test_the_command_says_what_it_loaded_or_what_is_wrong(shop, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from serve.config import GeneratorSettings
 from serve.engine import CPU_BATCHED_TOKENS, Engine
-from serve.messages import DraftQuery
+from serve.exchange import DraftQuery
 
 pytestmark = pytest.mark.ray
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.ingest import Ingestion
 from retrieval.report import Report
 
@@ -128,7 +128,7 @@ def ingest(folder: Path, given: dict[str, Any], engine: str = "local") -> tuple[
     file.write_text(yaml.safe_dump(given, allow_unicode=True), encoding="utf-8")
     report = Ingestion(file, folder / "shop", engine=engine).run()
     report.write(folder / "shop")
-    return report, {table: tables.read(folder / "shop", table).to_pylist() for table in tables.SCHEMAS}
+    return report, {table: tables.read(folder / "shop", table).to_pylist() for table in schemas.SCHEMAS}
 
 
 def ingest_lines(folder: Path, extra: list[list[str]], **changes: Any) -> tuple[Report, dict[str, list[dict[str, Any]]]]:

@@ -8,7 +8,8 @@ from artifacts.card import ArtifactError, sha256_of, verify
 from retrieval import tables
 from retrieval.build import build_index, main
 from retrieval.index import VectorIndex
-from tests.fakes import NOW, make_bert, make_shop, shelf
+from tests.fakes import NOW, make_shop, shelf
+from tests.models import make_bert
 
 
 def test_an_index_is_complete_and_says_what_it_was_made_of(tmp_path):

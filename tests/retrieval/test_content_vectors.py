@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.catalogue import Catalogue
 from retrieval.content_vectors import ContentReader
 from retrieval.encoder import LsaEncoder
@@ -15,7 +15,7 @@ from tests.fakes import make_shop
 
 def picture_rows(vectors: dict[str, list[float]], model: str = "clip-1") -> pa.Table:
     rows = [{"product_id": name, "vector": vector, "model": model} for name, vector in vectors.items()]
-    return pa.Table.from_pylist(rows, schema=tables.PICTURE_VECTORS)
+    return pa.Table.from_pylist(rows, schema=schemas.PICTURE_VECTORS)
 
 
 @pytest.fixture()

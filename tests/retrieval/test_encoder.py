@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retrieval.encoder import EncoderError, LsaEncoder, TransformersEncoder, load_encoder, save_spec, terms
-from tests.fakes import make_bert
+from tests.models import make_bert
 
 DOCUMENTS = [
     "明前龙井绿茶 green tea from Hangzhou 杭州绿茶",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.ingest import Ingestion
 from tests.retrieval.shopkit import refused, told
 
@@ -68,7 +68,7 @@ def run(name: str, data: Path, out: Path, monkeypatch) -> tuple[Ingestion, dict[
     monkeypatch.setenv("SUASION_DATA", str(data))
     ingestion = Ingestion(MAPPINGS / f"{name}.yaml", out)
     ingestion.run()
-    return ingestion, {table: tables.read(out, table).to_pylist() for table in tables.SCHEMAS}
+    return ingestion, {table: tables.read(out, table).to_pylist() for table in schemas.SCHEMAS}
 
 
 def test_invoice_lines_become_a_shop(tmp_path, monkeypatch):

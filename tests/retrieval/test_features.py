@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from retrieval import tables
+from retrieval import schemas
 from retrieval.catalogue import Catalogue
 from retrieval.encoder import LsaEncoder
 from retrieval.features import Behaviour, behaviour_features, consenting
@@ -28,8 +28,8 @@ class Shop:
         return behaviour_features(
             self.catalogue,
             vectors,
-            pa.Table.from_pylist(list(events), schema=tables.EVENTS),
-            pa.Table.from_pylist(list(shoppers), schema=tables.SHOPPERS),
+            pa.Table.from_pylist(list(events), schema=schemas.EVENTS),
+            pa.Table.from_pylist(list(shoppers), schema=schemas.SHOPPERS),
             self.encoder,
             NOW,
         )
@@ -85,7 +85,7 @@ def test_nothing_of_a_shopper_without_consent_is_kept(shop):
 
 def test_consent_without_an_end_lasts_and_an_end_is_exact():
     rows = [make_shopper("always"), make_shopper("until", until=NOW + timedelta(seconds=1)), make_shopper("lapsed", until=NOW)]
-    kept = consenting(pa.Table.from_pylist(rows, schema=tables.SHOPPERS), NOW)
+    kept = consenting(pa.Table.from_pylist(rows, schema=schemas.SHOPPERS), NOW)
     assert kept["shopper_id"].to_pylist() == ["always", "until"]
 
 

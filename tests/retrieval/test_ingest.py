@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from retrieval import tables
+from retrieval import schemas
 from retrieval.ingest import IngestError, Ingestion, main
 from retrieval.mapping import MappingError
 from retrieval.sources import SourceError, batches
@@ -126,7 +126,7 @@ def test_no_row_is_dropped_in_silence(tmp_path, seed):
     lost = {row["source_row"] for row in listed if row["table"] == "source lines" and row["action"] == "refused"}
     assert source.read == len(extra) + len(LINES) == source.written + source.refused
     assert len(lost) == source.refused
-    for table in tables.SCHEMAS:
+    for table in schemas.SCHEMAS:
         stage = report.stages[table]
         gone = [row["source_row"] for row in listed if row["table"] == table and row["action"] == "refused"]
         assert stage.read == source.written == stage.set_aside + stage.folded + stage.refused + stage.written

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.interactions import (
     Interactions,
     InteractionsError,
@@ -114,7 +114,7 @@ def test_a_cancellation_takes_a_purchase_back_and_unknown_products_count_for_not
             "quantity": pa.array([1, None, 1], pa.int32()),
             "currency": ["GBP", None, "GBP"],
             "text": pa.nulls(3, pa.string()),
-            "at": pa.array(at, tables.INSTANT),
+            "at": pa.array(at, schemas.INSTANT),
         }
     )
     (history,) = histories_of(events, pa.array(["a"]), ["p"], [("locale:en-GB",)], NOW)
@@ -143,7 +143,7 @@ def test_context_leaves_out_what_names_a_person():
 
 def test_ages_never_lie_in_the_future():
     later = datetime(2031, 1, 1, tzinfo=UTC)
-    events = tables.EVENTS.empty_table()
+    events = schemas.EVENTS.empty_table()
     assert len(histories_of(events, pa.array(["a"], pa.string()), ["p"], [()], later)[0]) == 0
 
 

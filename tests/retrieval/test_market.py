@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.market import MarketCalendar, bring_in, main
 
 HEADER = "from,until,locale,kind,name,competitor,category,discount_percent\n"
@@ -30,7 +30,7 @@ def test_a_shop_without_the_table_has_no_rows(tmp_path: Path):
 
 def test_a_csv_file_becomes_the_table(tmp_path: Path):
     assert bring_in(tmp_path / "shop", csv(tmp_path, GOOD)) == 2
-    assert tables.read(tmp_path / "shop", "market").schema.equals(tables.MARKET)
+    assert tables.read(tmp_path / "shop", "market").schema.equals(schemas.MARKET)
     (row,) = MarketCalendar.read(tmp_path / "shop").near(date(2026, 1, 15), "en-GB")
     assert (row.competitor, row.category, row.discount_percent, row.until) == ("Fernway", "outerwear", 30.0, date(2026, 1, 31))
 
@@ -73,7 +73,7 @@ def test_a_file_that_can_not_be_used_is_refused_and_leaves_the_old_table(tmp_pat
 def test_a_bad_row_in_a_table_that_was_written_elsewhere_is_named_when_it_is_read(tmp_path: Path):
     bad = {"from": date(2026, 1, 10), "until": date(2026, 1, 1), "locale": "zh-CN", "kind": "holiday", "name": "店庆周"}
     empty = {"competitor": None, "category": None, "discount_percent": None}
-    tables.write(tmp_path, "market", pa.Table.from_pylist([bad | empty], schema=tables.MARKET))
+    tables.write(tmp_path, "market", pa.Table.from_pylist([bad | empty], schema=schemas.MARKET))
     with pytest.raises(tables.TableError, match=r"market\.parquet: row 1: until: 2026-01-01 is before from"):
         MarketCalendar.read(tmp_path)
 

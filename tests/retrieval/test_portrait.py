@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from demo.shop import build
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.behaviour.backdrop import Setting, zone_of
 from retrieval.behaviour.buckets import LocalEngine, Spill, engine_of, with_bucket
 from retrieval.portrait import Portrait, main
-from retrieval.tables import DERIVED
+from retrieval.schemas import DERIVED
 from tests.fakes import NOW, make_shopper
 from tests.retrieval.behaviour import behaviourkit
 from tests.retrieval.behaviour.behaviourkit import START, bought, event, made, noted, portrait, rows, write_shop
@@ -202,7 +202,7 @@ def test_a_shopper_is_in_one_bucket_whatever_the_batch():
 
 def test_spilled_rows_come_back_whole(tmp_path):
     table = rows(*(event(n, who=f"s{n % 10}", seconds=n * 60) for n in range(100)))
-    spill = Spill(Setting(tmp_path, tmp_path, NOW), tables.EVENTS, buffered_rows=15)
+    spill = Spill(Setting(tmp_path, tmp_path, NOW), schemas.EVENTS, buffered_rows=15)
     for start in range(0, 100, 10):
         spill.add(with_bucket(table.slice(start, 10), 3))
     parts = dict(spill.buckets())

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from retrieval import tables
+from retrieval import schemas, tables
 from tests.fakes import make_shop, product_rows, shelf
 
 
@@ -12,14 +12,14 @@ def test_a_table_comes_back_as_it_was_written(tmp_path):
     rows = product_rows(shelf())
     path = tables.write(tmp_path, "products", rows)
     assert path == tmp_path / "products.parquet"
-    assert tables.read(tmp_path, "products").equals(rows.cast(tables.PRODUCTS))
+    assert tables.read(tmp_path, "products").equals(rows.cast(schemas.PRODUCTS))
 
 
 def test_columns_are_put_in_order_and_strange_ones_left_out(tmp_path):
     rows = product_rows(shelf())
     shuffled = rows.select(rows.column_names[::-1]).append_column("colour_of_shelf", pa.nulls(rows.num_rows))
     tables.write(tmp_path, "products", shuffled)
-    assert tables.read(tmp_path, "products").column_names == tables.PRODUCTS.names
+    assert tables.read(tmp_path, "products").column_names == schemas.PRODUCTS.names
 
 
 def test_a_missing_column_is_named(tmp_path):
@@ -62,4 +62,4 @@ def test_a_table_that_someone_else_wrote_is_checked_when_read(tmp_path):
 
 
 def test_every_column_says_what_it_holds():
-    assert all(field.metadata[b"note"] for schema in tables.SCHEMAS.values() for field in schema)
+    assert all(field.metadata[b"note"] for schema in schemas.SCHEMAS.values() for field in schema)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.build import build_index
 from retrieval.catalogue import Catalogue
 from retrieval.recommend import Recommender
@@ -18,7 +18,7 @@ def shop(tmp_path_factory):
     shop = make_shop(tmp_path_factory.mktemp("together"))
     shares = {"count": 9, "support": 0.1, "confidence": 0.5, "leverage": 0.05}
     rows = [{"antecedents": [one], "consequent": other, "lift": lift, **shares} for one, other, lift in RULES]
-    tables.write(shop, "associations", pa.Table.from_pylist(rows, schema=tables.ASSOCIATIONS))
+    tables.write(shop, "associations", pa.Table.from_pylist(rows, schema=schemas.ASSOCIATIONS))
     build_index(shop, shop / "index", now=NOW, quiet=True)
     return shop, Recommender(shop, shop / "index")
 
@@ -42,7 +42,7 @@ def test_a_catalogue_knows_the_prices_of_each_row(tmp_path):
     row = {"product_id": "coat", "locale": "zh-CN", "currency": "CNY"}
     points = [{**row, "price": price, "at": NOW.replace(day=day)} for price, day in ((120, 9), (100, 3))]
     foreign = {**points[0], "currency": "USD"}
-    tables.write(shop, "price_history", pa.Table.from_pylist([*points, foreign], schema=tables.PRICE_HISTORY))
+    tables.write(shop, "price_history", pa.Table.from_pylist([*points, foreign], schema=schemas.PRICE_HISTORY))
     catalogue = Catalogue.read(shop)
     assert [int(point.price) for point in catalogue.product("coat", "zh-CN").price_history] == [100, 120]
     assert catalogue.product("coat", "en-US").price_history == ()

@@ -6,7 +6,8 @@ from copywriting.check import Copy, Refusal, check
 from copywriting.principles import PRINCIPLES
 from copywriting.shopper import Shopper
 from serve.answer import build_answer
-from serve.messages import CopyAnswer, CopyRequest, Drafts, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.exchange import Drafts, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.messages import CopyAnswer, CopyRequest
 from serve.ranking import judge
 from serve.trace import Candidate, Trace
 from tests.fakes import brief_for, facts_for, full_product
@@ -60,7 +61,7 @@ def test_without_scores_there_are_no_reasons_and_no_image():
 
 def test_the_account_of_the_request():
     answer = make_answer()
-    assert answer.usage.model_dump() == {"prompt_tokens": 40, "output_tokens": 20, "cached": False, "drafts": 3, "refused": 1}
+    assert answer.usage.model_dump() == {"prompt_tokens": 40, "output_tokens": 20, "cached": False, "drafts": 3, "refused": 1, "alike": 0}
     assert (answer.degraded, answer.versions, answer.timings_ms, answer.personalised) == (
         ["fusion: gone"],
         {"clip": "x"},

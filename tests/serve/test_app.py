@@ -10,7 +10,7 @@ import yaml
 
 from artifacts.card import ArtifactError, write_card
 from feedback.database import DatabaseUnavailable
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.build import build_index
 from serve.app import build, preflight
 from serve.config import ROOT, parse
@@ -34,7 +34,7 @@ def args(tmp_path: Path) -> dict[str, Any]:
 
 def test_versions_of_every_artefact_are_reported(args: dict[str, Any]) -> None:
     versions = preflight(parse(args))
-    assert set(versions) == {"index", "generator", "persuasion", "sentiment", "clip"}
+    assert set(versions) == {"index", "claims", "generator", "persuasion", "sentiment", "clip"}
 
 
 def test_a_model_directory_with_a_wrong_hash_is_refused(args: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ def test_a_directory_of_another_kind_is_refused(args: dict[str, Any]) -> None:
 
 
 def test_an_empty_catalogue_is_refused(args: dict[str, Any]) -> None:
-    tables.write(Path(args["shop"]), "products", tables.PRODUCTS.empty_table())
+    tables.write(Path(args["shop"]), "products", schemas.PRODUCTS.empty_table())
     with pytest.raises(tables.TableError, match="catalogue is empty; ingest"):
         build(args)
 

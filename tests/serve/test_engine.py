@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from serve.config import GeneratorSettings
 from serve.engine import DraftCache, Engine
-from serve.messages import DraftQuery, Drafts
+from serve.exchange import DraftQuery, Drafts
 
 
 def test_drafts_come_back_under_their_own_key():

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from feedback.database import Database
 from feedback.records import Behaviour, Receipt
 from feedback.state import ShopperState
-from retrieval.tables import EVENT_KINDS
+from retrieval.schemas import EVENT_KINDS
 from serve import events
 from serve.errors import StageUnavailable
 from serve.events import EventKind, EventsAnswer, EventsRequest, Intake

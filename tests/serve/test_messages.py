@@ -10,7 +10,8 @@ from copywriting.occasions import KNOWN
 from copywriting.principles import PRINCIPLES
 from copywriting.taxonomy import TONES
 from serve import messages
-from serve.messages import CopyRequest, SentimentScore
+from serve.exchange import SentimentScore
+from serve.messages import CopyRequest
 
 TURN = {"role": "shopper", "text": "hi"}
 

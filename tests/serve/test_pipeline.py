@@ -9,7 +9,8 @@ import pytest
 
 from copywriting.shopper import Shopper
 from serve.errors import Problem
-from serve.messages import CopyRequest, Drafts
+from serve.exchange import Drafts
+from serve.messages import CopyRequest
 from tests.fakes import NOW, ROOT, FakeStages, full_product, make_product
 from tests.serve.pipelinekit import COAT, GOOD, answer_of, make_pipeline, written
 

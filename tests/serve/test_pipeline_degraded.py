@@ -7,7 +7,7 @@ import pytest
 from copywriting.shopper import anonymous
 from feedback.records import Profile
 from serve.errors import Problem
-from serve.messages import DraftQuery, Drafts, ImageMatch
+from serve.exchange import DraftQuery, Drafts, ImageMatch
 from tests.fakes import NOW, FakeStages
 from tests.serve.pipelinekit import COAT, GOOD, answer_of
 

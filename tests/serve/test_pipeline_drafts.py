@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from serve.messages import CopyRequest, Drafts
+from serve.exchange import Drafts
+from serve.messages import CopyRequest
 from serve.pipeline import Pipeline
 from serve.templates import Templates
 from tests.fakes import NOW, FakeStages, make_piece, make_product

@@ -4,7 +4,7 @@ import pytest
 
 from copywriting.concerns import Answer
 from copywriting.principles import PRINCIPLES
-from serve.messages import ImageMatch, PersuasionScore, SentimentScore
+from serve.exchange import ImageMatch, PersuasionScore, SentimentScore
 from serve.ranking import MOST_ANSWERED, WEIGHTS, judge, mood_fit, order
 
 PERSUASIVE = PersuasionScore(0.8, dict.fromkeys(PRINCIPLES, 0.1))

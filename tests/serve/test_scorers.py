@@ -8,7 +8,7 @@ from serve.scorers import SCORERS
 from serve.scorers.classifier import MAX_TOKENS, Classifier
 from serve.scorers.persuasion import PersuasionScorer
 from serve.scorers.sentiment import SentimentScorer
-from tests.fakes import make_bert
+from tests.models import make_bert
 
 TEXTS = ["a warm wool coat", "cold broken tea", "茶"]
 MOODS = ("positive", "negative", "neutral")

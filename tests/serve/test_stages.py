@@ -11,9 +11,10 @@ from copywriting.shopper import Event, Shopper, anonymous
 from feedback.database import DatabaseUnavailable
 from feedback.records import Behaviour
 from retrieval.build import build_index
+from serve.calls import call
 from serve.errors import Problem, StageUnavailable, unknown
-from serve.messages import FindQuery
-from serve.stages import RetrievalStage, StateStage, call
+from serve.exchange import FindQuery
+from serve.stages import RetrievalStage, StateStage
 from tests.fakes import NOW, make_shop
 
 

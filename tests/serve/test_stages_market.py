@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from copywriting.shopper import Event, Shopper
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.build import build_index
-from serve.messages import FindQuery
+from serve.exchange import FindQuery
 from serve.stages import RetrievalStage
 from tests.fakes import NOW, make_shop
 
@@ -27,7 +27,7 @@ def retrieval(tmp_path_factory):
     root = tmp_path_factory.mktemp("market")
     shop = make_shop(root / "shop")
     rows = [holiday("now", -DAY, DAY), holiday("later", 5 * DAY, 9 * DAY), holiday("elsewhere", -DAY, DAY, "en-GB")]
-    tables.write(shop, "market", pa.Table.from_pylist(rows, schema=tables.MARKET))
+    tables.write(shop, "market", pa.Table.from_pylist(rows, schema=schemas.MARKET))
     build_index(shop, root / "index", now=NOW, quiet=True)
     return RetrievalStage.func_or_class(SimpleNamespace(shop=shop, index=root / "index", products_per_answer=5))
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 
-from retrieval import tables
+from retrieval import schemas, tables
 from train.loop import Batch, Recipe, fit
 from train.settings import TrainConfig
 
@@ -62,7 +62,7 @@ def write_reviews(shop: Path, count: int = 20) -> Path:
         {"shopper_id": name, "consent": consent, "consent_until": until, "locale": "zh-CN", "attributes": []}
         for name, (consent, until) in SHOPPERS.items()
     ]
-    tables.write(shop, "shoppers", pa.Table.from_pylist(shoppers, schema=tables.SHOPPERS))
+    tables.write(shop, "shoppers", pa.Table.from_pylist(shoppers, schema=schemas.SHOPPERS))
     events = [
         {"shopper_id": name, "kind": "review", "value": float(i % 5 + 1), "text": f"好 {name} {i}"}
         for name in SHOPPERS

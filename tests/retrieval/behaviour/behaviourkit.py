@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from retrieval import tables
+from retrieval import schemas, tables
 from retrieval.behaviour.cleaning import Known, Sifted, clean
 from retrieval.behaviour.currencies import Rates
 from retrieval.portrait import Portrait
@@ -34,7 +34,7 @@ def bought(number: int, product_id: str, amount: float, seconds: float = 0, who:
 
 def rows(*events: dict[str, Any]) -> pa.Table:
     """Events as a table."""
-    return pa.Table.from_pylist(list(events), schema=tables.EVENTS)
+    return pa.Table.from_pylist(list(events), schema=schemas.EVENTS)
 
 
 def cleaned(*events: dict[str, Any], known: Known = KNOWN) -> Sifted:
@@ -52,7 +52,7 @@ def write_shop(folder: Path, events: list[dict[str, Any]], shoppers: list[dict[s
     shop = folder / "shop"
     tables.write(shop, "products", product_rows(shelf()))
     people = [make_shopper(who) for who in SHOPPERS.to_pylist()] if shoppers is None else shoppers
-    tables.write(shop, "shoppers", pa.Table.from_pylist(people, schema=tables.SHOPPERS))
+    tables.write(shop, "shoppers", pa.Table.from_pylist(people, schema=schemas.SHOPPERS))
     tables.write(shop, "events", rows(*events))
     return shop
 

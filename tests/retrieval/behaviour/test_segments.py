@@ -11,7 +11,8 @@ import pytest
 from copywriting.taxonomy import GENERAL, VERTICALS
 from retrieval.behaviour.segment_names import KINDS_ZH, names
 from retrieval.behaviour.segments import SegmentModel, find_segments
-from retrieval.tables import SHOPPER_FEATURES, TableError
+from retrieval.schemas import SHOPPER_FEATURES
+from retrieval.tables import TableError
 
 KIND_OF = ("tea", "shoes", "novels", "yoga", "luggage")
 EACH = 40

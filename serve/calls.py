@@ -1,0 +1,54 @@
+"""Handles of deployments as the pipeline's plain async callables: every failure that a node can have arrives as `StageUnavailable`, and a
+caller that stops waiting cancels the work."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import BackPressureError, RayServeException
+from ray.serve.handle import DeploymentHandle, DeploymentResponse
+
+from serve.errors import Problem, StageUnavailable
+from serve.pipeline import Stages
+
+
+async def call(stage: str, response: DeploymentResponse) -> Any:
+    """Await a node. What goes wrong there becomes StageUnavailable; a Problem stays one; a caller that stops waiting cancels it."""
+    try:
+        return await response
+    except asyncio.CancelledError:
+        response.cancel()
+        raise
+    except BackPressureError as error:
+        raise StageUnavailable(stage, "too busy") from error
+    except RayTaskError as error:
+        if isinstance(error.cause, Problem):
+            raise error.cause from None
+        raise StageUnavailable(stage, f"failed ({type(error.cause).__name__})") from error
+    except (RayError, RayServeException) as error:  # its process, its node, its memory or its place in the cluster is gone
+        raise StageUnavailable(stage, f"not running ({type(error).__name__})") from error
+
+
+def stage(name: str, method: Any) -> Callable[..., Awaitable[Any]]:
+    """One method of a deployment as a plain async callable."""
+    return lambda *arguments: call(name, method.remote(*arguments))
+
+
+def calls(
+    state: DeploymentHandle,
+    retrieval: DeploymentHandle,
+    generator: DeploymentHandle,
+    persuasion: DeploymentHandle,
+    sentiment: DeploymentHandle,
+    fusion: DeploymentHandle,
+) -> Stages:
+    """The pipeline's view of the deployments."""
+    return Stages(
+        shopper=stage("state", state.read),
+        find=stage("retrieval", retrieval.find),
+        draft=stage("generator", generator.draft),
+        persuasion=stage("persuasion", persuasion.score),
+        sentiment=stage("sentiment", sentiment.score),
+        images=stage("fusion", fusion.match),
+    )
