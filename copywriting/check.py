@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from copywriting.agreement import disagreement
 from copywriting.brief import Brief
-from copywriting.channels import Language, units_of
+from copywriting.channels import Language, typed_plainly, units_of
 from copywriting.claims import Finding, claims_in, ungrounded
 from copywriting.facts import Fact, phrase_facts
 from copywriting.hashtags import hashtags_of
@@ -103,6 +103,23 @@ def check(
     return _with_hashtags(Copy("\n".join(lines), text, parts, tuple(claims), repairs, tuple(done)), brief, facts)
 
 
+def check_unfinished(template: str, brief: Brief, facts: Mapping[str, Fact], must_not_include: Sequence[str] = ()) -> str | None:
+    """The filled text of a draft that is still being written, where all of it so far may be read; None where it may not, or not yet.
+    Nothing is repaired, and a claim that the law wants another line beside waits for that line. What only a whole piece can lack (a part,
+    the product's name, a phrase) is not asked for."""
+    facts = {**facts, **phrase_facts(brief.must_include)}
+    lines = [typed_plainly(line.strip(), brief.channel, brief.language) for line in template.strip().split("\n")]
+    if not all(lines) or len(lines) > len(brief.channel.parts):
+        return None
+    if _word_faults(lines, brief, facts) or _verdicts(lines, brief, facts):
+        return None
+    owed = additions([*lines, *[""] * (len(brief.channel.parts) - len(lines))], brief, facts)
+    if any(verdict.action == "added" for verdict in owed.verdicts):
+        return None
+    text, _ = fill("\n".join(lines), {slot: fact.text for slot, fact in facts.items()})
+    return None if _length_faults(text, brief) or _wish_faults(text, brief, must_not_include) else text
+
+
 def _claim(slot: str, start: int, end: int, fact: Fact) -> Claim:
     kind = CLAIM_KINDS.get(slot, "disclosure" if slot.startswith("disclosure") else "name")
     return Claim(slot, start, end, fact.value, fact.source, fact.version, kind, fact.derivation)
@@ -191,20 +208,23 @@ def _shape_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact])
         return [f"{len(lines)} part(s), {brief.channel.name} has {list(parts)}"]
     template = "\n".join(lines)
     written = frozenset(slots_in(template))
+    faults = [] if "name" in written else ["does not name the product"]
+    faults += [f"breaks off: …{line[-20:]!r}" for line in lines if _DANGLING.search(line)]
+    return faults + _word_faults(lines, brief, facts) + _sense_faults(template, written, brief, facts)
+
+
+def _word_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
+    """Faults of the words that are there, whatever else a draft has or lacks."""
+    template = "\n".join(lines)
     faults = [f"slot {{{slot}}} has no fact" for slot in dict.fromkeys(slots_in(template)) if slot not in facts]
-    if "name" not in written:
-        faults.append("does not name the product")
     if not in_language(template, brief.language):
         faults.append(f"not in {brief.language}")
     said = fold("".join(literals(template))).casefold()
     faults += [f"repeats {mark!r}, words of others" for mark in sorted(brief.withheld) if mark in said]
     faults += _competitors(template, brief)
-    faults += [f"slot {{{slot}}} without {{also}}, the product that it is about" for slot in unpaired(written)]
-    faults += _sense_faults(template, written, brief, facts)
+    faults += [f"slot {{{slot}}} without {{also}}, the product that it is about" for slot in unpaired(frozenset(slots_in(template)))]
     for line in lines:
         faults += ["a brace outside a slot" for literal in literals(line) if set("{}") & set(fold(literal))]
-        if _DANGLING.search(line):
-            faults.append(f"breaks off: …{line[-20:]!r}")
         if any(_STUTTER.search(literal) for literal in literals(line)):
             faults.append("repeats itself")
         if any(_SHOUTED.search(literal) for literal in literals(line)):
@@ -227,18 +247,25 @@ def _sense_faults(template: str, written: frozenset[str], brief: Brief, facts: M
 
 
 def _text_faults(text: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
+    folded = fold(text).casefold()
+    faults = _length_faults(text, brief) + _wish_faults(text, brief, must_not_include)
+    return faults + [f"must include {phrase!r}" for phrase in brief.must_include if fold(phrase).casefold() not in folded]
+
+
+def _length_faults(text: str, brief: Brief) -> list[str]:
     faults = []
     length = units_of(text.replace("\n", ""), brief.channel, brief.language)
     if length > brief.max_chars:
         faults.append(f"{length} characters, {brief.channel.name} allows {brief.max_chars}")
-    for part, line in zip(brief.channel.parts, text.split("\n"), strict=True):
+    for part, line in zip(brief.channel.parts, text.split("\n"), strict=False):  # of an unfinished draft there are fewer lines
         if len(line) > (limit := brief.channel.limit_of(part, brief.language)):
             faults.append(f"{part} of {len(line)} characters, {brief.channel.name} allows {limit}")
-    folded = fold(text).casefold()
-    faults += _competitors(text, brief)
-    faults += [f"must include {phrase!r}" for phrase in brief.must_include if fold(phrase).casefold() not in folded]
-    faults += [f"must not include {phrase!r}" for phrase in must_not_include if fold(phrase).casefold() in folded]
     return faults
+
+
+def _wish_faults(text: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
+    folded = fold(text).casefold()
+    return _competitors(text, brief) + [f"must not include {phrase!r}" for phrase in must_not_include if fold(phrase).casefold() in folded]
 
 
 def _competitors(text: str, brief: Brief) -> list[str]:

@@ -13,6 +13,12 @@ def sentences_of(line: str) -> list[str]:
     return [sentence for sentence in _END.split(line) if sentence]
 
 
+def finished(text: str) -> str:
+    """The beginning of a growing text that ends with a sentence or a line: what no later letter changes."""
+    end = max([text.rfind("\n"), *(match.start() - 1 for match in _END.finditer(text))])
+    return text[: end + 1].rstrip("\n")
+
+
 def joined(sentences: Sequence[str], language: Language) -> str:
     """Sentences as one line."""
     return (" " if language == "en" else "").join(sentences)

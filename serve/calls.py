@@ -2,12 +2,13 @@
 caller that stops waiting cancels the work."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
-from ray.serve.handle import DeploymentHandle, DeploymentResponse
+from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentResponseGenerator
 
 from serve.errors import Problem, StageUnavailable
 from serve.pipeline import Stages
@@ -15,9 +16,22 @@ from serve.pipeline import Stages
 
 async def call(stage: str, response: DeploymentResponse) -> Any:
     """Await a node. What goes wrong there becomes StageUnavailable; a Problem stays one; a caller that stops waiting cancels it."""
-    try:
+    with _told(stage, response):
         return await response
-    except asyncio.CancelledError:
+
+
+async def flow(stage: str, response: DeploymentResponseGenerator) -> AsyncGenerator[Any, None]:
+    """What a node yields, with the same promises; a caller that closes this generator cancels the node's work."""
+    with _told(stage, response):
+        async for item in response:
+            yield item
+
+
+@contextmanager
+def _told(stage: str, response: DeploymentResponse | DeploymentResponseGenerator) -> Iterator[None]:
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit):
         response.cancel()
         raise
     except BackPressureError as error:
@@ -48,6 +62,7 @@ def calls(
         shopper=stage("state", state.read),
         find=stage("retrieval", retrieval.find),
         draft=stage("generator", generator.draft),
+        stream=lambda query: flow("generator", generator.options(stream=True).stream.remote(query)),
         persuasion=stage("persuasion", persuasion.score),
         sentiment=stage("sentiment", sentiment.score),
         images=stage("fusion", fusion.match),

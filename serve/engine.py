@@ -1,18 +1,20 @@
 """The generator: vLLM's AsyncLLM with our sampling parameters, a grammar per request, and a cache of unfilled drafts.
 
 Drafts are cached before slots are filled, so a cached draft never holds an old price. A request with a seed is cached under it;
-without one, the first drafts of a brief serve every later request for it until they expire. LoRA voices and streaming are not here.
+without one, the first drafts of a brief serve every later request for it until they expire, or until a request that none of them
+did for asks for others.
 """
 
 import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from typing import Any
 from uuid import uuid4
 
 from artifacts.source import verified_model
+from copywriting.sentences import finished
 from serve.config import GeneratorSettings
 from serve.exchange import DraftQuery, Drafts, Prompt
 
@@ -76,15 +78,34 @@ class Engine:
     async def draft(self, query: DraftQuery) -> Drafts:
         """n texts for each prompt, prompts in turn: the first of each, then the second. Raises vLLM's own errors: QueueOverflowError when
         too much waits, EngineDeadError when it is gone."""
+        return await self._dealt(query)
+
+    async def stream(self, query: DraftQuery) -> AsyncGenerator[str | Drafts, None]:
+        """The first draft of the first prompt as it grows, a sentence at a time, then what `draft` returns. A cached draft does not grow.
+        Closing the generator aborts all of the query's work in the engine."""
+        grown: asyncio.Queue[str | None] = asyncio.Queue()
+        task = asyncio.create_task(self._dealt(query, grown.put_nowait))
+        task.add_done_callback(lambda _: grown.put_nowait(None))
+        try:
+            while (text := await grown.get()) is not None:
+                yield text
+            yield await task
+        finally:
+            task.cancel()
+
+    async def _dealt(self, query: DraftQuery, tell: Callable[[str], None] | None = None) -> Drafts:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._drafts(prompt, number, query)) for number, prompt in enumerate(query.prompts)]
+            tasks = [
+                group.create_task(self._drafts(prompt, number, query, tell if number == 0 else None))
+                for number, prompt in enumerate(query.prompts)
+            ]
         return Drafts.dealt([task.result() for task in tasks])
 
-    async def _drafts(self, prompt: Prompt, number: int, query: DraftQuery) -> Drafts:
+    async def _drafts(self, prompt: Prompt, number: int, query: DraftQuery, tell: Callable[[str], None] | None) -> Drafts:
         key = (repr(prompt), query.grammar, query.n, query.max_tokens, query.seed, number if query.seed is not None else None)
-        if (texts := self._cache.get(key)) is not None:
+        if not query.renew and (texts := self._cache.get(key)) is not None:
             return Drafts(texts, cached=True)
-        output = await self.complete(self.prompt_text(prompt), query, offset=number * query.n)
+        output = await self.complete(self.prompt_text(prompt), query, offset=number * query.n, tell=tell)
         drafts = Drafts(
             texts=tuple(candidate.text for candidate in output.outputs if self._is_whole(candidate)),
             prompt_tokens=len(output.prompt_token_ids),
@@ -96,9 +117,11 @@ class Engine:
 
     def _is_whole(self, candidate: Any) -> bool:
         """Did it come to its own end, and was the model sure enough of it? A small model's low likelihood is a garbled sentence."""
+        return candidate.finish_reason == "stop" and self._is_sure(candidate)
+
+    def _is_sure(self, candidate: Any) -> bool:
         bound = self._settings.min_mean_logprob
-        sure = bound is None or candidate.cumulative_logprob >= bound * len(candidate.token_ids)
-        return candidate.finish_reason == "stop" and sure
+        return bound is None or candidate.cumulative_logprob >= bound * len(candidate.token_ids)
 
     def prompt_text(self, prompt: Prompt) -> str:
         """The prompt as text; chat messages go through the model's own template."""
@@ -106,18 +129,25 @@ class Engine:
             return prompt
         return str(self._tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
 
-    async def complete(self, prompt: str, query: DraftQuery, offset: int = 0) -> Any:
+    async def complete(self, prompt: str, query: DraftQuery, offset: int = 0, tell: Callable[[str], None] | None = None) -> Any:
         """vLLM's RequestOutput for a prompt. Cancelling the caller aborts the request in the engine. `offset` keeps the seeds of prompts
-        of one request apart."""
+        of one request apart; `tell` is called with the first candidate's text whenever it has another sentence."""
         from vllm.renderers.inputs.preprocess import parse_model_prompt
 
         (rendered,) = await self._llm.renderer.render_cmpl_async([parse_model_prompt(self._llm.model_config, prompt)])
-        final = None
-        async for output in self._llm.generate(rendered, self._sampling(query, offset), request_id=uuid4().hex):
-            final = output
-        return final
+        sampling = self._sampling(query, offset, growing=tell is not None)
+        latest: dict[int, Any] = {}
+        output, told = None, ""
+        async for output in self._llm.generate(rendered, sampling, request_id=uuid4().hex):
+            latest |= {candidate.index: candidate for candidate in output.outputs}
+            if tell is not None and 0 in latest and len(text := finished(latest[0].text)) > len(told) and self._is_sure(latest[0]):
+                told = text
+                tell(told)
+        if output is not None:
+            output.outputs = [latest[index] for index in sorted(latest)]
+        return output
 
-    def _sampling(self, query: DraftQuery, offset: int) -> Any:
+    def _sampling(self, query: DraftQuery, offset: int, *, growing: bool) -> Any:
         from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 
         settings = self._settings
@@ -130,7 +160,7 @@ class Engine:
             logprobs=0 if settings.min_mean_logprob is not None else None,
             repetition_penalty=settings.repetition_penalty,
             max_tokens=query.max_tokens,
-            output_kind=RequestOutputKind.FINAL_ONLY,
+            output_kind=RequestOutputKind.CUMULATIVE if growing else RequestOutputKind.FINAL_ONLY,
             structured_outputs=StructuredOutputsParams(grammar=query.grammar) if settings.constrained else None,
         )
 

@@ -52,13 +52,15 @@ Prompt = str | list[dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class DraftQuery:
-    """Ask the generator for `n` drafts of each prompt. A prompt is a string or chat messages; `seed` None lets cached drafts serve."""
+    """Ask the generator for `n` drafts of each prompt. A prompt is a string or chat messages; `seed` None lets cached drafts serve, and
+    `renew` has new ones take their place."""
 
     prompts: tuple[Prompt, ...]
     grammar: str
     n: int
     max_tokens: int
     seed: int | None
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """HTTP only: the routes. What every answer has is in `framing.py`, everything that answers a request in `pipeline.py`.
 
-Authentication, idempotency, streaming and batches are not here.
+Authentication and idempotency are not here.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -17,6 +19,8 @@ from serve.events import EventsAnswer, EventsRequest, Intake
 from serve.framing import framed
 from serve.messages import CopyAnswer, CopyRequest
 from serve.pipeline import Pipeline
+from serve.screen import Shown
+from serve.sse import streamed
 from serve.telemetry import telemetry
 from serve.templates import Templates
 
@@ -58,10 +62,19 @@ class Ingress:
         responses={422: {"description": "problem+json"}, 404: {"description": "problem+json"}, 503: {"description": "problem+json"}},
     )
     async def copy(self, body: CopyRequest, request: Request) -> Response:
-        """Write copy for one shopper at one moment."""
+        """Write copy for one shopper at one moment. With `stream`, as server-sent events."""
+        if body.stream:
+            return await streamed(self._observed(body, request.state.request_id), request.state.request_id)
         answer = await self._pipeline.answer(body, request.state.request_id)
         telemetry().observe(answer)
         return Response(answer.model_dump_json(), media_type="application/json")
+
+    async def _observed(self, body: CopyRequest, request_id: str) -> AsyncGenerator[Shown | CopyAnswer, None]:
+        async with aclosing(self._pipeline.stream(body, request_id)) as events:
+            async for event in events:
+                if isinstance(event, CopyAnswer):
+                    telemetry().observe(event)
+                yield event
 
     @api.post(
         "/v1/events",

@@ -107,6 +107,7 @@ class CopyRequest(_Message):
         False, description="drop a draft with an unproved or unlawful claim instead of repairing it; prices need a history"
     )
     jurisdiction: Literal["auto", "CN", "US", "GB", "EU"] = Field("auto", description="whose law holds; auto: the locale's market")
+    stream: bool = Field(False, description="answer as server-sent events: text once it is checked, then the whole answer (serve/sse.py)")
     explain: bool = Field(False, description="also return the brief and the refused drafts with their reasons")
 
 

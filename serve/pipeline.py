@@ -8,14 +8,15 @@ retrieval is indispensable.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import uuid4
 
 from copywriting.brief import Brief
-from copywriting.check import Refusal, check
+from copywriting.check import Refusal, check, check_unfinished
 from copywriting.concerns import answers_in
 from copywriting.facts import Fact
 from copywriting.grammar import grammar
@@ -30,6 +31,7 @@ from serve.errors import Problem, StageUnavailable, invalid, unavailable
 from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
 from serve.messages import CopyAnswer, CopyRequest
 from serve.ranking import Judgement, judge, order
+from serve.screen import Screen, Shown
 from serve.shoppers import described, remembered
 from serve.templates import Templates
 from serve.trace import Candidate, Trace
@@ -54,6 +56,8 @@ class Stages:
     """(shopper_id, now) → what the database knows; None for a shopper that it doesn't know."""
     find: Callable[[FindQuery], Awaitable[Found]]
     draft: Callable[[DraftQuery], Awaitable[Drafts]]
+    stream: Callable[[DraftQuery], AsyncGenerator[str | Drafts, None]]
+    """What `draft` returns comes last; before it, the first draft as it grows."""
     persuasion: Callable[[Sequence[str]], Awaitable[Sequence[PersuasionScore]]]
     sentiment: Callable[[Sequence[str]], Awaitable[Sequence[SentimentScore]]]
     images: Callable[[Sequence[str], Sequence[str]], Awaitable[Sequence[ImageMatch]]]
@@ -68,8 +72,26 @@ class Pipeline:
         self._stages, self._templates = stages, templates
         self._prompt_style, self._spare_drafts, self._versions = prompt_style, spare_drafts, dict(versions)
 
-    async def answer(self, request: CopyRequest, request_id: str, now: datetime | None = None) -> CopyAnswer:
-        """Answer one request. Raises Problem for input that can't be answered."""
+    async def stream(self, request: CopyRequest, request_id: str, now: datetime | None = None) -> AsyncGenerator[Shown | CopyAnswer, None]:
+        """Answer one request while it is being written: text once it is checked, then the answer, whose chosen text is what was shown.
+        Closing the generator ends the work. Raises Problem as `answer` does."""
+        events: asyncio.Queue[Shown | None] = asyncio.Queue()
+        screen = Screen(events.put_nowait)
+        task = asyncio.create_task(self.answer(request, request_id, now, screen))
+        task.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            answer = await task
+            screen.show(answer.choices[0].text)
+            if not events.empty() and (last := events.get_nowait()) is not None:
+                yield last
+            yield answer
+        finally:
+            task.cancel()
+
+    async def answer(self, request: CopyRequest, request_id: str, now: datetime | None = None, screen: Screen | None = None) -> CopyAnswer:
+        """Answer one request. Raises Problem for input that can't be answered. A `screen` is shown the first draft as it grows."""
         now = now or datetime.now(UTC)
         trace = Trace(deadline=time.monotonic() + request.deadline_ms / 1000)
         event_id = uuid4().hex
@@ -78,7 +100,7 @@ class Pipeline:
             found = await self._find(request, shopper, trace)
             found, brief, facts = briefed(request, found, now)
             product = found.products[0][0]
-            candidates = await self._candidates(request, brief, facts, event_id, trace)
+            candidates = await self._candidates(request, brief, facts, event_id, trace, screen)
             judgements = await self._judge(candidates, product, brief, trace)
             ranking = order([c.copy.text for c in candidates], [j.utility for j in judgements], request.n)
             ranking.sort(key=lambda i: candidates[i].origin == "template")  # what fills a place comes after what was written for it
@@ -122,7 +144,7 @@ class Pipeline:
         return found
 
     async def _candidates(
-        self, request: CopyRequest, brief: Brief, facts: Mapping[str, Fact], event_id: str, trace: Trace
+        self, request: CopyRequest, brief: Brief, facts: Mapping[str, Fact], event_id: str, trace: Trace, screen: Screen | None
     ) -> list[Candidate]:
         """4 and 5: drafts from the model, filled and proved; the copybook's in the places that they leave empty."""
         seed = request.seed if request.seed is not None else int(event_id[:8], 16) % 2**31
@@ -135,21 +157,31 @@ class Pipeline:
             _token_budget(brief),
             request.seed,
         )
-        candidates = await self._drafted(query, (seed + 1) % 2**31, brief, facts, request, trace)
+        others = replace(query, seed=(seed + 1) % 2**31) if request.seed is not None else replace(query, renew=True)
+        candidates = await self._drafted((query, others), brief, facts, request, trace, screen)
         with trace.timed("check"):
             if len(candidates) < request.n:
                 candidates += self._templated(candidates, brief, facts, request, seed, trace)
         if not candidates:
             raise _no_copy(request, brief, trace)
+        if screen is not None:
+            screen.show(candidates[0].copy.text)  # whole, while it is being scored
         return candidates
 
     async def _drafted(
-        self, query: DraftQuery, other_seed: int, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace
+        self,
+        attempts: Sequence[DraftQuery],
+        brief: Brief,
+        facts: Mapping[str, Fact],
+        request: CopyRequest,
+        trace: Trace,
+        screen: Screen | None,
     ) -> list[Candidate]:
-        """Drafts that pass the check. Where none does, others are asked for once, with a seed, so that no cached drafts serve."""
-        for attempt in (query, replace(query, seed=other_seed)):
+        """Drafts of the first attempt of which any pass the check."""
+        for query in attempts:
+            call = self._stages.draft(query) if screen is None else self._grown(query, brief, facts, request, trace, screen)
             with trace.timed("generation"):
-                drafted = await self._or_degrade(trace, "generator", self._stages.draft(attempt), reserve_s=SCORING_RESERVE_S)
+                drafted = await self._or_degrade(trace, "generator", call, reserve_s=SCORING_RESERVE_S)
             if drafted is None:
                 return []
             trace.drafts = trace.drafts.and_then(drafted)
@@ -159,6 +191,20 @@ class Pipeline:
                 return candidates
         trace.degraded.append("generator: no draft passed the check")
         return []
+
+    async def _grown(
+        self, query: DraftQuery, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace, screen: Screen
+    ) -> Drafts:
+        """Drafts, of which the first is shown as far as all of it may be read: every text that is shown passed the check as a whole."""
+        async with aclosing(self._stages.stream(query)) as events:
+            async for event in events:
+                if isinstance(event, Drafts):
+                    return event
+                text = check_unfinished(event, brief, facts, request.must_not_include)
+                if text is not None and self._templates.misplaced(event, brief) is None:
+                    trace.reached("first_text")
+                    screen.show(text)
+        raise StageUnavailable("generator", "ended without drafts")
 
     def _checked(
         self, drafts: Sequence[str], brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace

@@ -8,7 +8,8 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,6 +177,12 @@ class GeneratorStage:
     async def draft(self, query: DraftQuery) -> Drafts:
         """n drafts with unfilled slots."""
         return await self._engine.draft(query)
+
+    async def stream(self, query: DraftQuery) -> AsyncGenerator[str | Drafts, None]:
+        """The first draft as it grows, then all of them."""
+        async with aclosing(self._engine.stream(query)) as events:
+            async for event in events:
+                yield event
 
     async def check_health(self) -> None:
         """Unhealthy once the engine core is gone, so that Serve replaces the replica."""

@@ -31,6 +31,7 @@ class Trace:
     """Drafts left out because they say what another says."""
     unusable: list[Refusal] = field(default_factory=list)
     """Pieces of the copybook that do not do for this product and request."""
+    began: float = field(default_factory=time.perf_counter)
 
     @contextmanager
     def timed(self, name: str) -> Generator[None, None, None]:
@@ -41,6 +42,10 @@ class Trace:
         finally:
             took_ms = (time.perf_counter() - started) * 1000
             self.timings_ms[name] = round(self.timings_ms.get(name, 0.0) + took_ms, 2)
+
+    def reached(self, name: str) -> None:
+        """Record how long after the request began something came first."""
+        self.timings_ms.setdefault(name, round((time.perf_counter() - self.began) * 1000, 2))
 
     def remaining_s(self) -> float:
         """Seconds left until the deadline."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -227,7 +227,7 @@ class FakeStages:
 
     def stages(self) -> Stages:
         """The pipeline's view."""
-        return Stages(self.shopper, self.find, self.draft, self.persuasion, self.sentiment, self.images)
+        return Stages(self.shopper, self.find, self.draft, self.stream, self.persuasion, self.sentiment, self.images)
 
     async def shopper(self, shopper_id: str, now: datetime) -> Profile | None:
         await self._arrive("state", (shopper_id, now))
@@ -240,6 +240,18 @@ class FakeStages:
     async def draft(self, query: DraftQuery) -> Drafts:
         await self._arrive("generator", query)
         return self.drafts
+
+    async def stream(self, query: DraftQuery) -> AsyncGenerator[str | Drafts, None]:
+        """The first draft letter by letter, `delays["letter"]` seconds apart."""
+        await self._arrive("generator", query)
+        for end in range(1, len(self.drafts.texts[0]) + 1) if self.drafts.texts else ():
+            try:
+                await asyncio.sleep(self.delays.get("letter", 0))
+            except asyncio.CancelledError:
+                self.cancelled.add("generator")
+                raise
+            yield self.drafts.texts[0][:end]
+        yield self.drafts
 
     async def persuasion(self, texts: Sequence[str]) -> Sequence[PersuasionScore]:
         await self._arrive("persuasion", texts)

@@ -118,10 +118,43 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     job.tell({"done": 1.0, "step": state.step, "loss": clock.loss, **metrics})
 
 
-def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW; vectors (norms, biases) and embeddings are not decayed."""
+class _Together:
+    """Two optimizers, each for its own parameters, as one."""
+
+    def __init__(self, *each: torch.optim.Optimizer) -> None:
+        self._each = each
+        self.param_groups = [group for one in each for group in one.param_groups]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for one in self._each:
+            one.zero_grad(set_to_none)
+
+    def step(self) -> None:
+        for one in self._each:
+            one.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {str(number): one.state_dict() for number, one in enumerate(self._each)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for number, one in enumerate(self._each):
+            one.load_state_dict(state[str(number)])
+        self.param_groups = [group for one in self._each for group in one.param_groups]
+
+
+Optimizer = torch.optim.Optimizer | _Together
+
+
+def _optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
+    """AdamW, or Muon for the matrices of the layers and AdamW for the rest; vectors (norms, biases) and embeddings are not decayed."""
     decayed = [p for name, p in model.named_parameters() if p.requires_grad and p.ndim > 1 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.requires_grad and not (p.ndim > 1 and "embed" not in name)]
+    if config.optimizer == "muon" and (matrices := [p for p in decayed if p.ndim == 2]):
+        others += [p for p in decayed if p.ndim != 2]
+        return _Together(
+            torch.optim.Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+        )
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
 
@@ -139,7 +172,7 @@ def _batches(config: TrainConfig, recipe: Recipe, steps_per_epoch: int, start: i
             step += 1
 
 
-def _step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, recipe: Recipe, config: TrainConfig) -> tuple[float, int]:
+def _step(model: nn.Module, optimizer: Optimizer, batch: Batch, recipe: Recipe, config: TrainConfig) -> tuple[float, int]:
     """One update. Returns (loss, tokens or examples seen)."""
     model.train()
     first = next(iter(batch.values()))
@@ -219,7 +252,7 @@ def _evaluate(model: nn.Module, recipe: Recipe) -> dict[str, float]:
 
 def _save(
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     state: _State,
     metrics: Mapping[str, float],
     export: Callable[[nn.Module, Path], None] | None = None,
@@ -238,7 +271,7 @@ def _save(
         job.save({"step": float(state.step), **metrics}, directory)
 
 
-def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> _State:
+def _restore(model: nn.Module, optimizer: Optimizer, device: torch.device) -> _State:
     """Go on from the newest checkpoint whose hashes are right; one that a crash cut short is passed over, and said so."""
     for directory in job.saved():
         try:

@@ -63,6 +63,8 @@ class TrainConfig(BaseModel):
     max_seconds: float | None = Field(default=None, gt=0)
     """Training stops here even if epochs are left; the learning rate reaches its end at whichever comes first."""
     batch_size: int = Field(default=32, ge=1)
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon` orthogonalises the updates of the layers' matrices: dearer steps, fewer of them for a model from scratch."""
     learning_rate: float = Field(default=1e-3, gt=0)
     warmup: float = Field(default=0.05, ge=0, lt=1)
     """Share of the run over which the learning rate rises."""
