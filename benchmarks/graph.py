@@ -12,7 +12,7 @@ import itertools
 import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,10 +139,18 @@ async def queries_of(settings: GraphSettings, asked: Sequence[dict[str, Any]]) -
     async def nobody(*_: Any) -> None:
         return None  # the shop's own table knows its shoppers
 
+    async def no_stream(_: DraftQuery) -> AsyncGenerator[Any, None]:
+        raise StageUnavailable("generator", "recording")
+        yield
+
     templates = Templates(load(settings.copybook))
     spare = settings.generator.spare_drafts
     pipeline = Pipeline(
-        Stages(nobody, find, draft, nothing, nothing, nothing), templates, prompt_style="compact", spare_drafts=spare, versions={}
+        Stages(nobody, find, draft, no_stream, nothing, nothing, nothing),
+        templates,
+        prompt_style="compact",
+        spare_drafts=spare,
+        versions={},
     )
     for body in asked:
         try:

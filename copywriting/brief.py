@@ -14,6 +14,7 @@ from copywriting.plain import is_harmless, is_plain, marks_of
 from copywriting.principles import supported
 from copywriting.product import Product
 from copywriting.slots import SLOTS
+from copywriting.voices import Manner
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Brief:
     `likings` are names of aspects (`copywriting/aspects.yaml`), `market` notes on what competitors do, without names; `unnamable` are
     those names, for the check alone; so are `jurisdictions`, `audience`, `category` (the product's own words for what it is) and `grounds`,
     texts of the product that can prove a word; `withheld` are marks of
-    data that was refused and of what the shopper says in a chat, which no writer may repeat. `opening` and
+    data that was refused and of what the shopper says in a chat, which no writer may repeat. `manner` is how the brand speaks; `opening` and
     `structure` say how the piece should begin and how full it should be (`copywriting/variety.py`)."""
 
     language: Language
@@ -58,6 +59,7 @@ class Brief:
     grounds: tuple[Ground, ...] = ()
     category: str = ""
     withheld: frozenset[str] = frozenset()
+    manner: Manner | None = None
 
     @property
     def case(self) -> Case:
@@ -118,6 +120,7 @@ def make_brief(
     jurisdictions: Sequence[str] = (),
     audience: frozenset[str] = frozenset(),
     grounds: Sequence[Ground] = (),
+    manner: Manner | None = None,
 ) -> Brief:
     """Put a brief together. Empty `principles` means all that the facts support; ones they don't support, or that the law keeps from
     these people, are left out."""
@@ -149,6 +152,7 @@ def make_brief(
         audience=audience,
         grounds=tuple(grounds),
         category=case.product,
+        manner=manner,
         withheld=marks_of(
             [*(text for text in (*_texts(product), *interests) if not is_harmless(text)), *(turn.text for turn in conversation)]
         ),

@@ -24,6 +24,7 @@ from copywriting.roles import misused, unpaired
 from copywriting.second_reader import suspects
 from copywriting.sentences import sentences_of
 from copywriting.slots import CLAIM_KINDS, GAP, fill, literals, slots_in, with_gaps
+from copywriting.voices import spoken
 
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ſ]")
@@ -76,7 +77,7 @@ def check(
 ) -> Copy | Refusal:
     """Fill and prove one draft. Returns Copy, or Refusal with the reasons."""
     facts = {**facts, **phrase_facts(brief.must_include)}
-    lines = [line.strip() for line in template.strip().split("\n")]
+    lines, worded = _in_the_brands_words(template, brief)
     template = "\n".join(lines)
     if faults := _shape_faults(lines, brief, facts):
         verdicts = _verdicts(lines, brief, facts)
@@ -98,9 +99,14 @@ def check(
         return Refusal(template, tuple(faults), tuple(done))
     claims = [_claim(span.slot, span.start, span.end, facts[span.slot]) for span in spans]
     claims = sorted([*claims, *_word_claims(text, lines, claims, brief)], key=lambda claim: claim.start)
-    repairs = (*(f"{verdict.action} {verdict.text!r}: {verdict.rule}" for verdict in done if verdict.action != "advice"), *repairs)
+    repairs = (*worded, *(f"{verdict.action} {verdict.text!r}: {verdict.rule}" for verdict in done if verdict.action != "advice"), *repairs)
     parts: dict[str, str] = dict(zip(brief.channel.parts, text.split("\n"), strict=True))
     return _with_hashtags(Copy("\n".join(lines), text, parts, tuple(claims), repairs, tuple(done)), brief, facts)
+
+
+def _in_the_brands_words(template: str, brief: Brief) -> tuple[list[str], list[str]]:
+    lines = [line.strip() for line in template.strip().split("\n")]
+    return spoken(lines, brief.manner, brief.language) if brief.manner else (lines, [])
 
 
 def check_unfinished(template: str, brief: Brief, facts: Mapping[str, Fact], must_not_include: Sequence[str] = ()) -> str | None:
@@ -108,7 +114,7 @@ def check_unfinished(template: str, brief: Brief, facts: Mapping[str, Fact], mus
     Nothing is repaired, and a claim that the law wants another line beside waits for that line. What only a whole piece can lack (a part,
     the product's name, a phrase) is not asked for."""
     facts = {**facts, **phrase_facts(brief.must_include)}
-    lines = [typed_plainly(line.strip(), brief.channel, brief.language) for line in template.strip().split("\n")]
+    lines = [typed_plainly(line, brief.channel, brief.language) for line in _in_the_brands_words(template, brief)[0]]
     if not all(lines) or len(lines) > len(brief.channel.parts):
         return None
     if _word_faults(lines, brief, facts) or _verdicts(lines, brief, facts):
@@ -265,12 +271,19 @@ def _length_faults(text: str, brief: Brief) -> list[str]:
 
 def _wish_faults(text: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
     folded = fold(text).casefold()
-    return _competitors(text, brief) + [f"must not include {phrase!r}" for phrase in must_not_include if fold(phrase).casefold() in folded]
+    faults = [f"must not include {phrase!r}" for phrase in must_not_include if fold(phrase).casefold() in folded]
+    if brief.manner:
+        faults += [f"the brand never says {word!r}" for word in brief.manner.never if _says(folded, fold(word).casefold(), brief.language)]
+    return _competitors(text, brief) + faults
 
 
 def _competitors(text: str, brief: Brief) -> list[str]:
     folded = fold(text).casefold()
     return [f"names the competitor {name!r}" for name in brief.unnamable if _names(folded, fold(name).casefold())]
+
+
+def _says(folded: str, word: str, language: Language) -> bool:
+    return word in folded if language == "zh" else _names(folded, word)
 
 
 def _names(text: str, name: str) -> bool:

@@ -16,6 +16,7 @@ from copywriting.principles import PRINCIPLES
 from copywriting.slots import SLOTS
 from copywriting.taxonomy import GENERAL, INTENTS, OCCASIONS, TONES, VERTICALS
 from copywriting.variety import OPENINGS, STRUCTURES
+from copywriting.voices import Manner
 
 PromptStyle = Literal["chat", "compact"]
 Messages = list[dict[str, str]]
@@ -88,7 +89,18 @@ def chat(brief: Brief) -> Messages:
         "Say only what the notes say of the product. No superlatives, no emoji, no explanations.\n"
         f"Slots you may use:\n{slots}"
     )
+    if brief.manner:
+        system += "\n" + _manner(brief.manner)
     return [{"role": "system", "content": system}, *_earlier(brief), {"role": "user", "content": _request(brief)}]
+
+
+def _manner(manner: Manner) -> str:
+    lines = [f"How the brand speaks: {manner.says}"]
+    if manner.samples:
+        lines.append("Lines that sound right: " + " | ".join(manner.samples))
+    if manner.never:
+        lines.append("Never write: " + ", ".join(manner.never))
+    return "\n".join(lines)
 
 
 def _earlier(brief: Brief) -> Messages:

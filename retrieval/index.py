@@ -7,7 +7,7 @@ Rows are 0..n-1 and ids are kept beside the index. A filter is never left to the
 forbidden ones are dropped from it here, and where fewer than k are left the pool grows, until scanning every allowed row is the cheaper
 way. So no forbidden row comes back from any kind of index, and a query whose whole neighbourhood is forbidden (a shopper of tea filtered
 to shoes) still gets its best rows: a selector inside the graph found 12 % of them with 70 % of the rows allowed.
-Publishing a new index under running searches is `retrieval/versions.py`; encoders and ids are not here.
+Publishing a new index under running searches is `artifacts/versions.py`; encoders and ids are not here.
 """
 
 import math

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from artifacts.card import ArtifactError
+from artifacts.versions import current
 from retrieval.recommend import Recommender
 from retrieval.tables import TableError
-from retrieval.versions import current
 
 
 def main(arguments: list[str] | None = None) -> int:

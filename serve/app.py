@@ -20,11 +20,11 @@ from ray import serve
 
 from artifacts.card import CARD, read_card, verify
 from artifacts.source import verified_model
+from artifacts.versions import current
 from copywriting.copybook import load
 from copywriting.second_reader import KIND, MODEL
 from feedback.database import Database
 from retrieval.catalogue import Catalogue
-from retrieval.versions import current
 from serve.config import GraphSettings, parse
 from serve.ingress import Ingress
 from serve.scorers import SCORERS

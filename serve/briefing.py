@@ -17,12 +17,13 @@ from copywriting.plain import MAX_PLAIN
 from copywriting.principles import APPEALS, PRINCIPLES
 from copywriting.product import Product
 from copywriting.rulebook import HOUSE
+from copywriting.voices import Guide
 from serve.errors import Problem, invalid
 from serve.exchange import Found
 from serve.messages import CopyRequest
 
 
-def briefed(request: CopyRequest, found: Found, now: datetime) -> tuple[Found, Brief, dict[str, Fact]]:
+def briefed(request: CopyRequest, found: Found, now: datetime, guide: Guide | None = None) -> tuple[Found, Brief, dict[str, Fact]]:
     """The product, its brief and its facts. The product is the first that the law allows copy for and that has a name which copy can say;
     those before it are left out. Raises Problem where there is none."""
     wanted = () if request.jurisdiction == "auto" else (request.jurisdiction,)
@@ -43,7 +44,7 @@ def briefed(request: CopyRequest, found: Found, now: datetime) -> tuple[Found, B
         if reply is not None and reply.answer is not None:
             facts["answer"] = reply.answer
         if "name" in facts:
-            brief = _informed(_brief_of(request, found, product, facts, occasion, law, case), found, product, market, facts, now)
+            brief = _informed(_brief_of(request, found, product, facts, occasion, law, case, guide), found, product, market, facts, now)
             return replace(found, products=found.products[place:]), brief, facts
     raise barred or _nameless(found)
 
@@ -81,25 +82,34 @@ def _barred(product: Product, verdict: Verdict) -> Problem:
 
 
 def _brief_of(
-    request: CopyRequest, found: Found, product: Product, facts: Mapping[str, Fact], occasion: str, law: Law, case: Case
+    request: CopyRequest,
+    found: Found,
+    product: Product,
+    facts: Mapping[str, Fact],
+    occasion: str,
+    law: Law,
+    case: Case,
+    guide: Guide | None,
 ) -> Brief:
     turns = _turns(request)
+    manner = guide.in_language(case.language) if guide else None
     return make_brief(
         product,
         facts,
         locale=found.locale,
         channel=request.channel,
-        tone=request.tone,
+        tone=guide.tone if guide and guide.tone and "tone" not in request.model_fields_set else request.tone,
         occasion=occasion,
         principles=_principles(request),
         max_chars=request.max_chars,
         intent=case.intent,
         interests=found.shopper.interests if found.shopper.personalise else (),
         conversation=turns,
-        must_include=request.must_include,
+        must_include=(*request.must_include, *(manner.always if manner else ())),
         jurisdictions=[each.jurisdiction for each in law.packs if each.jurisdiction != HOUSE],
         audience=case.audience,
         grounds=grounds_of(product, found.locale),
+        manner=manner,
     )
 
 

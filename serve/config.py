@@ -64,6 +64,9 @@ class GeneratorSettings(_Settings):
     spare_drafts: int = Field(2, ge=0, le=8, description="drafts beyond n, so that n are left after the check")
     cache_entries: int = Field(4096, ge=0, description="briefs whose drafts are kept; 0 switches the cache off")
     cache_ttl_s: float = Field(600, gt=0)
+    voices: ProjectPath | None = Field(None, description="directory of brand voices (serve/voices.py); null: none, and no cost of adapters")
+    voices_at_once: int = Field(4, ge=1, description="adapters that one step may mix")
+    voice_rank: Literal[8, 16, 32, 64, 128, 256] = Field(16, description="the largest rank of an adapter")
     max_queued: int = Field(512, ge=1, description="drafts that may wait; more are refused with 503")
 
 

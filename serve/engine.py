@@ -10,13 +10,15 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Hashable
+from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from artifacts.source import verified_model
 from copywriting.sentences import finished
 from serve.config import GeneratorSettings
-from serve.exchange import DraftQuery, Drafts, Prompt
+from serve.exchange import Adapter, DraftQuery, Drafts, Prompt
 
 SEED_SPACING = 16
 """vLLM samples candidate i of a request with seed s from s + i: seeds are spread so that neighbours share no candidate."""
@@ -50,6 +52,31 @@ class DraftCache:
             self._kept.popitem(last=False)
 
 
+class Adapters:
+    """LoRA adapters of one engine: each path has a number of its own, and a version whose successor is used is unloaded."""
+
+    def __init__(self, llm: Any) -> None:
+        self._llm = llm
+        self._used: dict[str, tuple[Adapter, int]] = {}
+        self._numbers = count(1)
+
+    async def request(self, adapter: Adapter) -> Any:
+        """vLLM's LoRARequest. The engine loads what it has not loaded; the least recently used give way."""
+        from vllm.lora.request import LoRARequest
+
+        if adapter.path not in self._used:
+            self._used[adapter.path] = adapter, next(self._numbers)
+            await self._unload_what_went(adapter)
+        return LoRARequest(f"{adapter.name}@{adapter.version}", self._used[adapter.path][1], adapter.path)
+
+    async def _unload_what_went(self, new: Adapter) -> None:
+        """Older versions of this voice, and voices whose directory is gone."""
+        for path, (adapter, number) in list(self._used.items()):
+            if path != new.path and (adapter.name == new.name or not Path(path).is_dir()):
+                del self._used[path]
+                await self._llm.remove_lora(number)
+
+
 class Engine:
     """One vLLM engine. Must be made inside a running event loop."""
 
@@ -67,6 +94,7 @@ class Engine:
         self._llm = AsyncLLM.from_engine_args(
             AsyncEngineArgs(**_engine_arguments(model, settings)), stat_loggers=_stat_loggers(ray_metrics)
         )
+        self._adapters = Adapters(self._llm)
 
     async def warm_up(self) -> None:
         """One short draft under a grammar. The first costs seconds that no shopper should wait: the decoder of grammars loads with it."""
@@ -102,7 +130,8 @@ class Engine:
         return Drafts.dealt([task.result() for task in tasks])
 
     async def _drafts(self, prompt: Prompt, number: int, query: DraftQuery, tell: Callable[[str], None] | None) -> Drafts:
-        key = (repr(prompt), query.grammar, query.n, query.max_tokens, query.seed, number if query.seed is not None else None)
+        voice = query.adapter.path if query.adapter else None
+        key = (repr(prompt), voice, query.grammar, query.n, query.max_tokens, query.seed, number if query.seed is not None else None)
         if not query.renew and (texts := self._cache.get(key)) is not None:
             return Drafts(texts, cached=True)
         output = await self.complete(self.prompt_text(prompt), query, offset=number * query.n, tell=tell)
@@ -136,9 +165,10 @@ class Engine:
 
         (rendered,) = await self._llm.renderer.render_cmpl_async([parse_model_prompt(self._llm.model_config, prompt)])
         sampling = self._sampling(query, offset, growing=tell is not None)
+        adapter = await self._adapters.request(query.adapter) if query.adapter else None
         latest: dict[int, Any] = {}
         output, told = None, ""
-        async for output in self._llm.generate(rendered, sampling, request_id=uuid4().hex):
+        async for output in self._llm.generate(rendered, sampling, request_id=uuid4().hex, lora_request=adapter):
             latest |= {candidate.index: candidate for candidate in output.outputs}
             if tell is not None and 0 in latest and len(text := finished(latest[0].text)) > len(told) and self._is_sure(latest[0]):
                 told = text
@@ -187,6 +217,8 @@ def _engine_arguments(model: str, settings: GeneratorSettings) -> dict[str, Any]
     }
     if settings.kv_cache_mib is not None:
         arguments["kv_cache_memory_bytes"] = settings.kv_cache_mib << 20
+    if settings.voices is not None:
+        arguments |= {"enable_lora": True, "max_loras": settings.voices_at_once, "max_lora_rank": settings.voice_rank}
     if _on_cpu():  # a seeded request whose prefill is split over two steps kills vLLM's CPU worker: a CPU generator can't be rewound
         arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(CPU_BATCHED_TOKENS, settings.max_model_len)}
     return arguments

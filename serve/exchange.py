@@ -51,6 +51,15 @@ Prompt = str | list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter of the generator. A version never changes where it lies: another one has another path."""
+
+    name: str
+    version: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class DraftQuery:
     """Ask the generator for `n` drafts of each prompt. A prompt is a string or chat messages; `seed` None lets cached drafts serve, and
     `renew` has new ones take their place."""
@@ -61,6 +70,7 @@ class DraftQuery:
     max_tokens: int
     seed: int | None
     renew: bool = False
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)

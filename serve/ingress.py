@@ -23,6 +23,7 @@ from serve.screen import Shown
 from serve.sse import streamed
 from serve.telemetry import telemetry
 from serve.templates import Templates
+from serve.voices import Voices
 
 READY_TIMEOUT_S = 2.0
 
@@ -54,6 +55,7 @@ class Ingress:
             prompt_style=settings.generator.prompt_style,
             spare_drafts=settings.generator.spare_drafts,
             versions=versions,
+            voices=Voices(settings.generator.voices, versions["generator"], settings.generator.voice_rank),
         )
 
     @api.post(

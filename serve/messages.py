@@ -94,6 +94,9 @@ class CopyRequest(_Message):
     principles: Annotated[list[Principle], Field(max_length=9)] | Literal["auto"] = "auto"
     appeal: Literal["emotional", "logical", "ethical", "auto"] = Field("auto", description="narrows the principles to those of one appeal")
     occasion: Occasion = "auto"
+    brand_voice: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")] | None = Field(
+        None, description="a published voice: its guide, and its adapter where it has one"
+    )
     n: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 4
     max_chars: Annotated[int, Field(ge=20, le=600)] | None = Field(None, description="lowers the channel's limit")
     must_include: Annotated[list[PlainPhrase], Field(max_length=5)] = []

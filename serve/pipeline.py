@@ -22,19 +22,21 @@ from copywriting.facts import Fact
 from copywriting.grammar import grammar
 from copywriting.product import Product
 from copywriting.prompt import PromptStyle, render, writable
+from copywriting.sentences import finished
 from copywriting.shopper import Shopper, anonymous
 from copywriting.variety import near_duplicates, variations
 from feedback.records import Profile
 from serve.answer import build_answer
 from serve.briefing import briefed, question_of
 from serve.errors import Problem, StageUnavailable, invalid, unavailable
-from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.exchange import Adapter, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
 from serve.messages import CopyAnswer, CopyRequest
 from serve.ranking import Judgement, judge, order
 from serve.screen import Screen, Shown
 from serve.shoppers import described, remembered
 from serve.templates import Templates
 from serve.trace import Candidate, Trace
+from serve.voices import Voices
 
 Value = TypeVar("Value")
 Judged = TypeVar("Judged", PersuasionScore, SentimentScore, ImageMatch)
@@ -67,9 +69,16 @@ class Pipeline:
     """Steps 1 to 9 of the design. One instance serves many requests at once and keeps nothing between them."""
 
     def __init__(
-        self, stages: Stages, templates: Templates, *, prompt_style: PromptStyle, spare_drafts: int, versions: Mapping[str, str]
+        self,
+        stages: Stages,
+        templates: Templates,
+        *,
+        prompt_style: PromptStyle,
+        spare_drafts: int,
+        versions: Mapping[str, str],
+        voices: Voices | None = None,
     ) -> None:
-        self._stages, self._templates = stages, templates
+        self._stages, self._templates, self._voices = stages, templates, voices or Voices(None)
         self._prompt_style, self._spare_drafts, self._versions = prompt_style, spare_drafts, dict(versions)
 
     async def stream(self, request: CopyRequest, request_id: str, now: datetime | None = None) -> AsyncGenerator[Shown | CopyAnswer, None]:
@@ -94,19 +103,21 @@ class Pipeline:
         """Answer one request. Raises Problem for input that can't be answered. A `screen` is shown the first draft as it grows."""
         now = now or datetime.now(UTC)
         trace = Trace(deadline=time.monotonic() + request.deadline_ms / 1000)
+        voice = await asyncio.to_thread(self._voices.get, request.brand_voice) if request.brand_voice else None
+        if voice and voice.fault:
+            trace.degraded.append(voice.fault)
         event_id = uuid4().hex
         with trace.timed("total"):
             shopper = await self._shopper(request, now, trace)
             found = await self._find(request, shopper, trace)
-            found, brief, facts = briefed(request, found, now)
+            found, brief, facts = briefed(request, found, now, voice.guide if voice else None)
             product = found.products[0][0]
-            candidates = await self._candidates(request, brief, facts, event_id, trace, screen)
+            candidates = await self._candidates(request, brief, facts, voice.adapter if voice else None, event_id, trace, screen)
             judgements = await self._judge(candidates, product, brief, trace)
             ranking = order([c.copy.text for c in candidates], [j.utility for j in judgements], request.n)
             ranking.sort(key=lambda i: candidates[i].origin == "template")  # what fills a place comes after what was written for it
-        return build_answer(
-            request, request_id, event_id, found, brief, [(candidates[i], judgements[i]) for i in ranking], trace, self._versions
-        )
+        versions = self._versions | ({f"voice:{voice.guide.name}": voice.version} if voice else {})
+        return build_answer(request, request_id, event_id, found, brief, [(candidates[i], judgements[i]) for i in ranking], trace, versions)
 
     async def _shopper(self, request: CopyRequest, now: datetime, trace: Trace) -> Shopper | None:
         """1: who is asking. None for a shopper whom the database does not know: the shop's own table may."""
@@ -144,7 +155,14 @@ class Pipeline:
         return found
 
     async def _candidates(
-        self, request: CopyRequest, brief: Brief, facts: Mapping[str, Fact], event_id: str, trace: Trace, screen: Screen | None
+        self,
+        request: CopyRequest,
+        brief: Brief,
+        facts: Mapping[str, Fact],
+        adapter: Adapter | None,
+        event_id: str,
+        trace: Trace,
+        screen: Screen | None,
     ) -> list[Candidate]:
         """4 and 5: drafts from the model, filled and proved; the copybook's in the places that they leave empty."""
         seed = request.seed if request.seed is not None else int(event_id[:8], 16) % 2**31
@@ -156,6 +174,7 @@ class Pipeline:
             min(wanted, DRAFTS_A_PROMPT),
             _token_budget(brief),
             request.seed,
+            adapter=adapter,
         )
         others = replace(query, seed=(seed + 1) % 2**31) if request.seed is not None else replace(query, renew=True)
         candidates = await self._drafted((query, others), brief, facts, request, trace, screen)
@@ -195,13 +214,14 @@ class Pipeline:
     async def _grown(
         self, query: DraftQuery, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace, screen: Screen
     ) -> Drafts:
-        """Drafts, of which the first is shown as far as all of it may be read: every text that is shown passed the check as a whole."""
+        """Drafts, of which the first is shown as far as its sentences may be read: each text that is shown passed the check as a whole."""
         async with aclosing(self._stages.stream(query)) as events:
             async for event in events:
                 if isinstance(event, Drafts):
                     return event
-                text = check_unfinished(event, brief, facts, request.must_not_include)
-                if text is not None and self._templates.misplaced(event, brief) is None:
+                draft = finished(event)
+                text = check_unfinished(draft, brief, facts, request.must_not_include)
+                if text is not None and self._templates.misplaced(draft, brief) is None:
                     trace.reached("first_text")
                     screen.show(text)
         raise StageUnavailable("generator", "ended without drafts")

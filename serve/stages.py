@@ -47,10 +47,10 @@ class RetrievalStage:
     More at once is what replicas are for; all of a node share the index's pages."""
 
     def __init__(self, settings: GraphSettings) -> None:
+        from artifacts.versions import Live
         from retrieval.market import MarketCalendar
         from retrieval.recommend import Recommender
         from retrieval.together import Together
-        from retrieval.versions import Live
 
         self._live = Live(settings.index, lambda directory: Recommender(settings.shop, directory), Recommender.refresh)
         self._market = MarketCalendar.read(settings.shop)

@@ -68,7 +68,8 @@ class Shelf:
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self.pieces = tuple(pieces)
-        self._verticals = tuple(sorted({piece.vertical for piece in pieces}))
+        own = tuple(sorted({piece.vertical for piece in pieces}))
+        self._verticals = own if own != (GENERAL,) else (*VERTICALS, GENERAL)  # pieces for any product serve products of every kind
         self._by_place: dict[tuple[str, str], list[Piece]] = defaultdict(list)
         for piece in pieces:
             self._by_place[piece.language, piece.channel].append(piece)

@@ -3,10 +3,11 @@
     python -m train.generator [--config train/configs/generator.yaml] [--base DIR] [--out DIR] [--set key=value] [--resume RUN]
 
 Data: the copybook, paired with new briefs in every epoch (`train/examples.py`). Model: a small Llama from scratch, or the one
-in `base`. Loss: next token, on the copy only. Held out: a seeded share of the pieces. LoRA and preference learning are not here.
+in `base`. Loss: next token, on the copy only. Held out: a seeded share of the pieces. Brand voices are `train/voice.py`; preference
+learning is not here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -68,6 +69,11 @@ def loop(config: GeneratorConfig) -> None:
     """One worker's part of the run: what is trained on what."""
     seed_everything(config.seed)
     tokenizer, model = start(config)
+    learn(config, CopyLoss(model), tokenizer, partial(export, tokenizer=tokenizer))
+
+
+def learn(config: GeneratorConfig, model: "CopyLoss", tokenizer: PreTrainedTokenizerFast, export: Callable[[Any, Path], None]) -> None:
+    """Train what of the model is not frozen on the copybook, and export it."""
     training, held_out = split(copybook.load(config.copybook), config.held_out, config.seed)
     if config.verticals:
         training, held_out = ([piece for piece in pieces if piece.vertical in config.verticals] for pieces in (training, held_out))
@@ -85,10 +91,10 @@ def loop(config: GeneratorConfig) -> None:
         batch=batch,
         loss=lambda model, batch: model(**batch),
         evaluate=partial(judge, encode=encode, pad=tokenizer.pad_token_id, training=training, held_out=held_out),
-        export=partial(export, tokenizer=tokenizer),
+        export=export,
         lengths=[len(tokenizer(piece.template)["input_ids"]) for piece in training],
     )
-    fit(config, CopyLoss(model), recipe)
+    fit(config, model, recipe)
 
 
 class CopyLoss(nn.Module):

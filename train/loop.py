@@ -262,13 +262,19 @@ def _save(
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
         if job.rank() == 0:
-            held = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": generators}
+            held = {"model": _trained(model), "optimizer": optimizer.state_dict(), "random": generators}
             position = {"step": state.step, "seconds": state.seconds, "before": state.before}
             torch.save(held | position, directory / _STATE)
             if export:
                 export(model.eval(), directory / MODEL)
             write_card(directory, kind="checkpoint", name="checkpoint", command="", seed=None, metrics=dict(metrics))
         job.save({"step": float(state.step), **metrics}, directory)
+
+
+def _trained(model: nn.Module) -> dict[str, Any]:
+    """The model's state without frozen weights, which are where they came from."""
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}
 
 
 def _restore(model: nn.Module, optimizer: Optimizer, device: torch.device) -> _State:
@@ -280,7 +286,7 @@ def _restore(model: nn.Module, optimizer: Optimizer, device: torch.device) -> _S
             job.tell({"phase": f"passing over a damaged checkpoint: {error}"})
             continue
         held = torch.load(directory / _STATE, map_location=device, weights_only=True)
-        model.load_state_dict(held["model"])
+        model.load_state_dict(held["model"], strict=all(p.requires_grad for p in model.parameters()))
         optimizer.load_state_dict(held["optimizer"])
         if job.rank() < len(held["random"]):
             torch.set_rng_state(held["random"][job.rank()].cpu())

@@ -2,11 +2,11 @@
 
 import pytest
 
+from artifacts.versions import Live, publish
 from copywriting.shopper import anonymous
 from retrieval.build import build_index
 from retrieval.recommend import Recommender
 from retrieval.remove import main
-from retrieval.versions import Live, publish
 from tests.fakes import NOW, make_shop
 
 

@@ -1,11 +1,14 @@
 """What `serve/engine.py` promises, one behaviour a test."""
 
+import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 from serve.config import GeneratorSettings
-from serve.engine import DraftCache, Engine
-from serve.exchange import DraftQuery, Drafts
+from serve.engine import Adapters, DraftCache, Engine
+from serve.exchange import Adapter, DraftQuery, Drafts
 
 
 def test_drafts_come_back_under_their_own_key():
@@ -52,8 +55,11 @@ class CountingEngine(Engine):
     def __init__(self) -> None:
         self._settings, self._cache, self.written = GeneratorSettings(model="tiny"), DraftCache(8, 60), 0
 
-    async def complete(self, prompt: str, query: DraftQuery, offset: int = 0) -> object:
+    async def complete(self, prompt: str, query: DraftQuery, offset: int = 0, tell: Callable[[str], None] | None = None) -> object:
         self.written += 1
+        for end in range(query.max_tokens if tell else 0):
+            tell("a" * (end + 1))
+            await asyncio.sleep(0)
         candidate = SimpleNamespace(text="a" * query.max_tokens, token_ids=[1], finish_reason="stop", cumulative_logprob=0.0)
         return SimpleNamespace(outputs=[candidate], prompt_token_ids=[1])
 
@@ -73,3 +79,47 @@ async def test_drafts_of_several_prompts_are_dealt_in_turn_and_cached_each():
     assert engine.written == 2
     drafts = [Drafts(("a1", "a2"), 1, 2, True), Drafts(("b1",), 1, 2, False)]
     assert Drafts.dealt(drafts) == Drafts(("a1", "b1", "a2"), 2, 4, False)
+
+
+async def test_the_first_draft_grows_before_all_are_given():
+    query = DraftQuery(("<|a|>", "<|b|>"), "root ::= [a-z]+", 1, 3, None)
+    engine = CountingEngine()
+    assert [event async for event in engine.stream(query)] == ["a", "aa", "aaa", Drafts(("aaa", "aaa"), 2, 2)]
+    assert [event async for event in engine.stream(query)] == [Drafts(("aaa", "aaa"), cached=True)]
+
+
+async def test_drafts_that_did_not_do_are_replaced_in_the_cache():
+    engine = CountingEngine()
+    query = DraftQuery(("<|a|>",), "root ::= [a-z]+", 1, 3, None)
+    await engine.draft(query)
+    assert not (await engine.draft(replace(query, renew=True))).cached
+    assert (await engine.draft(query)).cached
+    assert engine.written == 2
+
+
+async def test_each_version_of_a_voice_has_drafts_of_its_own():
+    engine = CountingEngine()
+    query = DraftQuery(("<|a|>",), "root ::= [a-z]+", 1, 3, None)
+    for path in (None, "voices/a/v-1", "voices/a/v-2"):
+        adapter = Adapter("a", "1", path) if path else None
+        assert [(await engine.draft(replace(query, adapter=adapter))).cached for _ in range(2)] == [False, True]
+
+
+async def test_a_version_whose_successor_is_used_is_unloaded_and_so_is_a_voice_that_is_gone(tmp_path):
+    unloaded: list[int] = []
+
+    class Llm:
+        async def remove_lora(self, number: int) -> None:
+            unloaded.append(number)
+
+    adapters = Adapters(Llm())
+    for name in ("a1", "a2", "b1", "c1"):
+        (tmp_path / name).mkdir()
+    numbers = {}
+    for name in ("a1", "b1", "a1", "a2"):
+        numbers[name] = (await adapters.request(Adapter(name[0], name[1], str(tmp_path / name)))).lora_int_id
+    assert len(set(numbers.values())) == 3
+    assert unloaded == [numbers["a1"]]
+    (tmp_path / "b1").rmdir()
+    await adapters.request(Adapter("c", "1", str(tmp_path / "c1")))
+    assert unloaded == [numbers["a1"], numbers["b1"]]

@@ -1,4 +1,4 @@
-"""Versions of an index side by side, swapped under running searches: `python -m retrieval.versions INDEX {publish NEW | rollback | list}`.
+"""Versions of an index side by side, swapped under running searches: `python -m artifacts.versions INDEX {publish NEW | rollback | list}`.
 
     INDEX/v-3f2a…/   INDEX/v-90cd…/   INDEX/current      the pointer: names of versions, the one that serves first
 
@@ -201,7 +201,7 @@ def _clear(root: Path, names: list[str]) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m retrieval.versions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m artifacts.versions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path)
     commands = parser.add_subparsers(dest="command", required=True)

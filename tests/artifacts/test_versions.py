@@ -1,4 +1,4 @@
-"""Versions of an index: published whole or not at all, swapped under running searches, rolled back: `retrieval/versions.py`."""
+"""Versions of an index: published whole or not at all, swapped under running searches, rolled back: `artifacts/versions.py`."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from artifacts.card import ArtifactError, verify, write_card
+from artifacts.versions import POINTER, Live, current, publish, rollback, versions
 from retrieval.index import VectorIndex
-from retrieval.versions import POINTER, Live, current, publish, rollback, versions
 
 
 def made(directory: Path, number: int, rows: int = 40) -> Path:
@@ -225,7 +225,7 @@ def test_the_command_line_publishes_lists_and_rolls_back(tmp_path):
     first = publish(root, made(tmp_path / "a", 1))
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "retrieval.versions", str(root), *words], capture_output=True, text=True)
+        return subprocess.run([sys.executable, "-m", "artifacts.versions", str(root), *words], capture_output=True, text=True)
 
     assert run("publish", str(made(tmp_path / "b", 2))).returncode == 0
     assert run("list").stdout.split()[1] == first.name

@@ -1,0 +1,77 @@
+"""Brand voices that are published now. Each has a directory below one root, and each of its versions a path of its own:
+
+    voices/almanac/current   voices/almanac/v-3f2a…/{card.json, guide.yaml, adapter_config.json, adapter_model.safetensors}
+    voices/kiosk/guide.yaml                                  a voice without an adapter needs no version
+
+`python -m train.voice` publishes one; removing its directory takes it away. Both take effect at the next request.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from artifacts.card import CARD, ArtifactError, read_card, verify
+from artifacts.versions import current
+from copywriting.voices import GUIDE, Guide, read_guide
+from serve.errors import invalid
+from serve.exchange import Adapter
+
+KIND = "voice"
+_ADAPTER = "adapter_config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice as it may be used: its guide, its adapter where there is one, and why an adapter that is there is not used."""
+
+    guide: Guide
+    version: str
+    adapter: Adapter | None
+    fault: str = ""
+
+
+class Voices:
+    """The voices below a root. `generator` is the version that serves: an adapter changes the model that it was trained on, no other."""
+
+    def __init__(self, root: Path | None, generator: str = "", largest_rank: int = 16) -> None:
+        self._root, self._generator, self._largest_rank = root, generator, largest_rank
+        self._opened: dict[tuple[Path, int], Voice] = {}
+
+    def names(self) -> list[str]:
+        """Every voice that may be asked for."""
+        if self._root is None or not self._root.is_dir():
+            return []
+        return sorted(path.name for path in self._root.iterdir() if path.is_dir() and (current(path) / GUIDE).is_file())
+
+    def get(self, name: str) -> Voice:
+        """The version that serves now, read and verified when it is first asked for. Raises Problem for a voice that is not there or is
+        damaged."""
+        names = self.names()
+        if self._root is None or name not in names:
+            raise invalid("brand_voice", name, "is not published", f"use one of {names}" if names else "leave it out: there are no voices")
+        directory = current(self._root / name)
+        held = directory, (directory / GUIDE).stat().st_mtime_ns  # a guide without a version may be edited where it lies
+        if held not in self._opened:
+            try:
+                self._opened[held] = self._open(name, directory)
+            except (ArtifactError, ValueError) as error:
+                raise invalid("brand_voice", name, f"can't be used: {error}", "publish it again, or leave it out") from error
+        return self._opened[held]
+
+    def _open(self, name: str, directory: Path) -> Voice:
+        if not (directory / CARD).is_file():
+            return Voice(read_guide(directory / GUIDE), "guide", None)
+        version = verify(directory, KIND).version
+        guide = read_guide(directory / GUIDE)
+        if not (directory / _ADAPTER).is_file():
+            return Voice(guide, version, None)
+        if fault := self._fault(directory):
+            return Voice(guide, version, None, f"voice {name}: {fault}; its guide alone is followed")
+        return Voice(guide, version, Adapter(name, version, str(directory)))
+
+    def _fault(self, directory: Path) -> str:
+        base = read_card(directory).config.get("base_version")
+        if base and self._generator and base != self._generator:
+            return f"its adapter was trained on generator {base}, {self._generator} serves"
+        rank = int(json.loads((directory / _ADAPTER).read_text(encoding="utf-8"))["r"])
+        return f"its adapter has rank {rank}, voice_rank is {self._largest_rank}" if rank > self._largest_rank else ""
