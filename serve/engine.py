@@ -95,6 +95,8 @@ class Engine:
             AsyncEngineArgs(**_engine_arguments(model, settings)), stat_loggers=_stat_loggers(ray_metrics)
         )
         self._adapters = Adapters(self._llm)
+        self.given_up = 0
+        """Prompts whose caller did not wait for their drafts: aborted in the engine."""
 
     async def warm_up(self) -> None:
         """One short draft under a grammar. The first costs seconds that no shopper should wait: the decoder of grammars loads with it."""
@@ -168,11 +170,15 @@ class Engine:
         adapter = await self._adapters.request(query.adapter) if query.adapter else None
         latest: dict[int, Any] = {}
         output, told = None, ""
-        async for output in self._llm.generate(rendered, sampling, request_id=uuid4().hex, lora_request=adapter):
-            latest |= {candidate.index: candidate for candidate in output.outputs}
-            if tell is not None and 0 in latest and len(text := finished(latest[0].text)) > len(told) and self._is_sure(latest[0]):
-                told = text
-                tell(told)
+        try:
+            async for output in self._llm.generate(rendered, sampling, request_id=uuid4().hex, lora_request=adapter):
+                latest |= {candidate.index: candidate for candidate in output.outputs}
+                if tell is not None and 0 in latest and len(text := finished(latest[0].text)) > len(told) and self._is_sure(latest[0]):
+                    told = text
+                    tell(told)
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
         if output is not None:
             output.outputs = [latest[index] for index in sorted(latest)]
         return output
@@ -201,7 +207,7 @@ class Engine:
     def shutdown(self) -> None:
         """Stop the engine's processes."""
         self._llm.shutdown(timeout=5)
-        del self._llm  # its finaliser would fail at the end of the interpreter, when what it imports is gone
+        del self._adapters, self._llm  # its finaliser would fail at the end of the interpreter, when what it imports is gone
 
 
 def _engine_arguments(model: str, settings: GeneratorSettings) -> dict[str, Any]:

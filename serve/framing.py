@@ -17,6 +17,8 @@ from serve.errors import FieldError, Problem
 from serve.telemetry import telemetry
 
 MAX_BODY_BYTES = 256 << 10
+MAX_BATCH_BYTES = 16 << 20
+BATCH = "/v1/copy/batch"
 PROBLEM = "application/problem+json"
 _SHOWN_CHARS = 200
 _COUNTED = "/v1/copy"
@@ -30,7 +32,7 @@ _REMEDIES = {
 
 def framed(app: FastAPI) -> FastAPI:
     """Add everything of this module to an application, and return it."""
-    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)  # first, so innermost: what it raises meets the route's own error handling
+    app.add_middleware(BodyLimit)  # first, so innermost: what it raises meets the route's own error handling
     app.middleware("http")(with_request_id)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
@@ -42,22 +44,27 @@ def framed(app: FastAPI) -> FastAPI:
 class BodyLimit:
     """Counts the body as it arrives, whatever its headers say of its length."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        received = 0
+        received, limit = 0, limit_of(scope.get("path", ""))
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
-                raise HTTPException(413, f"more than {self._limit} bytes")
+            if received > limit:
+                raise HTTPException(413, f"more than {limit} bytes")
             return message
 
         await self._app(scope, counted if scope["type"] == "http" else receive, send)
+
+
+def limit_of(path: str) -> int:
+    """How many bytes a request to this path may send."""
+    return MAX_BATCH_BYTES if path == BATCH else MAX_BODY_BYTES
 
 
 def request_id_of(request: Request) -> str:
@@ -70,8 +77,8 @@ async def with_request_id(request: Request, call_next: Callable[[Request], Await
     """Give every request an id, refuse at once a body that says it is too large, and count how requests end."""
     request.state.request_id = request_id_of(request)
     length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        response: Response = problem_response(request, _too_large(f"{length} bytes"))
+    if length.isdigit() and int(length) > limit_of(request.url.path):
+        response: Response = problem_response(request, _too_large(request, f"{length} bytes"))
     else:
         response = await call_next(request)
     if request.url.path == _COUNTED:
@@ -94,14 +101,14 @@ async def on_problem(request: Request, problem: Exception) -> JSONResponse:
 async def on_invalid(request: Request, error: Exception) -> JSONResponse:
     """Fields that don't fit the schema: each with its path, value and remedy."""
     assert isinstance(error, RequestValidationError)
-    return problem_response(request, Problem(422, "invalid_request", "The request is not valid", tuple(map(_field_error, error.errors()))))
+    return problem_response(request, Problem(422, "invalid_request", "The request is not valid", tuple(map(field_error, error.errors()))))
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     """Unknown paths and methods, and bodies that turn out too large."""
     assert isinstance(error, AnyHTTPException)
     if error.status_code == 413:
-        return problem_response(request, _too_large(f"{error.detail} so far"))
+        return problem_response(request, _too_large(request, f"{error.detail} so far"))
     remedy = FieldError("path", f"{request.method} {request.url.path}", str(error.detail), "see /openapi.json for what there is")
     code = "not_found" if error.status_code == 404 else "http_error"
     return problem_response(request, Problem(error.status_code, code, str(error.detail), (remedy,)))
@@ -115,12 +122,14 @@ async def on_unexpected(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, Problem(500, "internal_error", "The server failed", (remedy,)))
 
 
-def _too_large(shown: str) -> Problem:
-    error = FieldError("body", shown, f"more than {MAX_BODY_BYTES} bytes", "send less context, or fewer events at once")
+def _too_large(request: Request, shown: str) -> Problem:
+    detail = f"more than {limit_of(request.url.path)} bytes"
+    error = FieldError("body", shown, detail, "send less context, or fewer events or lines at once")
     return Problem(413, "too_large", "The request is too large", (error,))
 
 
-def _field_error(fault: Any) -> FieldError:
+def field_error(fault: Any) -> FieldError:
+    """A fault that pydantic found, as a problem tells it."""
     path = ".".join(str(part) for part in fault["loc"] if part != "body") or "body"
     usual = _REMEDIES.get(fault["type"], "correct it as the message says; limits are in /openapi.json")
     remedy = str(fault.get("ctx", {}).get("remedy", usual))

@@ -8,15 +8,16 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from copywriting.copybook import load
+from serve.batch_lines import NDJSON, BatchLine, answered, lines_of
 from serve.calls import call, calls, stage
 from serve.config import GraphSettings
 from serve.events import EventsAnswer, EventsRequest, Intake
-from serve.framing import framed
+from serve.framing import BATCH, framed
 from serve.messages import CopyAnswer, CopyRequest
 from serve.pipeline import Pipeline
 from serve.screen import Shown
@@ -67,9 +68,25 @@ class Ingress:
         """Write copy for one shopper at one moment. With `stream`, as server-sent events."""
         if body.stream:
             return await streamed(self._observed(body, request.state.request_id), request.state.request_id)
-        answer = await self._pipeline.answer(body, request.state.request_id)
-        telemetry().observe(answer)
+        answer = await self._answer(body, request.state.request_id)
         return Response(answer.model_dump_json(), media_type="application/json")
+
+    @api.post(
+        BATCH,
+        response_class=StreamingResponse,
+        responses={200: {"content": {NDJSON: {}}, "description": "JSONL: a line for each line"}, 413: {"description": "problem+json"}},
+        openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": BatchLine.model_json_schema()}}}},
+    )
+    async def batch(self, request: Request) -> Response:
+        """Write copy for many requests, one JSON object a line; answers come in the same order, each as soon as it and those before it
+        are there."""
+        lines = lines_of(await request.body())
+        return StreamingResponse(answered(lines, self._answer, request.state.request_id), media_type=NDJSON)
+
+    async def _answer(self, body: CopyRequest, request_id: str) -> CopyAnswer:
+        answer = await self._pipeline.answer(body, request_id)
+        telemetry().observe(answer)
+        return answer
 
     async def _observed(self, body: CopyRequest, request_id: str) -> AsyncGenerator[Shown | CopyAnswer, None]:
         async with aclosing(self._pipeline.stream(body, request_id)) as events:

@@ -184,6 +184,10 @@ class GeneratorStage:
             async for event in events:
                 yield event
 
+    def given_up(self) -> int:
+        """How many prompts this replica aborted because nobody waited for them any more."""
+        return self._engine.given_up
+
     async def check_health(self) -> None:
         """Unhealthy once the engine core is gone, so that Serve replaces the replica."""
         await self._engine.check_health()

@@ -13,7 +13,8 @@ def publish_voice(
     root: Path, name: str, *, says: str = "quietly", base: str = "", rank: int = 8, weights: Path | None = None, extra: str = ""
 ) -> Path:
     """Publish a voice; `weights` is a PEFT adapter directory, else a config alone stands for one. Returns where the version lies."""
-    new = root / f"{name}.new"
+    new = root.with_name(f"{root.name}-{name}.new")
+    shutil.rmtree(new, ignore_errors=True)  # of a version that was there already
     if weights:
         shutil.copytree(weights, new)
     else:
