@@ -5,11 +5,11 @@ a kind: the first that matches names the claim. Word lists (materials, places, f
 `rules/*.yaml`.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from copywriting.channels import Language
+from copywriting.sieve import Sieved
 
 KINDS = (
     "price", "discount", "date", "stock", "rating", "number", "gift", "certificate", "superlative", "comparison", "guarantee", "health",
@@ -35,16 +35,16 @@ class Pattern:
 
     kind: str
     language: Language
-    regex: re.Pattern[str]
+    regex: Sieved
     evidence: tuple[str, ...] = ()
 
 
 def _zh(kind: str, *regexes: str, evidence: Iterable[str] = ()) -> Pattern:
-    return Pattern(kind, "zh", re.compile("|".join(regexes)), tuple(evidence))
+    return Pattern(kind, "zh", Sieved("|".join(regexes)), tuple(evidence))
 
 
 def _en(kind: str, *regexes: str, evidence: Iterable[str] = ()) -> Pattern:
-    return Pattern(kind, "en", re.compile(rf"(?<![A-Za-z])(?:{'|'.join(regexes)})(?![A-Za-z])", re.IGNORECASE), tuple(evidence))
+    return Pattern(kind, "en", Sieved("|".join(regexes), words=True, ignore_case=True), tuple(evidence))
 
 
 _ZH = (

@@ -14,8 +14,9 @@ from pathlib import Path
 import yaml
 
 from copywriting.channels import Language
-from copywriting.claim_patterns import PATTERNS
+from copywriting.claim_patterns import PATTERNS, Pattern
 from copywriting.reading import fold, spelt, unhyphenated, unmask
+from copywriting.sieve import Sieve
 from copywriting.word_claims import WordClaim, word_claims
 
 INNOCENT = Path(__file__).with_name("innocent.yaml")
@@ -109,14 +110,19 @@ def _said_and_denied(text: str, match: re.Match[str]) -> bool:
     return text[match.end() :].startswith(f"不{said}") or text[: match.start()].endswith(f"{said}不")
 
 
+@cache
+def _sieve(language: Language) -> Sieve[Pattern]:
+    """Every pattern that copy in this language is read with: Chinese copy is read for English claims too."""
+    return Sieve([(pattern.regex, pattern) for pattern in PATTERNS if pattern.language in (language, "en")])
+
+
 def _plainly(text: str, language: Language) -> list[Finding]:
     found = []
     text = _blanked(text, language)
     languages: tuple[Language, ...] = ("zh", "en") if language == "zh" else ("en",)
-    for pattern in PATTERNS:
-        if pattern.language in languages:
-            matches = (match for match in pattern.regex.finditer(text) if not _said_and_denied(text, match))
-            found += [Finding(pattern.kind, m.group(), m.start(), m.end(), pattern.evidence, _as_word(pattern.kind, m)) for m in matches]
+    for regex, pattern in _sieve(language).passing(text):
+        matches = (match for match in regex.finditer(text) if not _said_and_denied(text, match))
+        found += [Finding(pattern.kind, m.group(), m.start(), m.end(), pattern.evidence, _as_word(pattern.kind, m)) for m in matches]
     for each in languages:
         if each == language or re.search("[A-Za-z]{3}", text):
             found += [Finding(word.kind, word.text, word.start, word.end, word=word) for word in word_claims(text, each)]

@@ -14,6 +14,7 @@ import yaml
 from babel import Locale
 
 from copywriting.channels import Language
+from copywriting.sieve import Sieve, Sieved
 
 SOURCE = Path(__file__).with_name("words.yaml")
 _HAN = re.compile("[\u3400-\u9fff]")
@@ -49,9 +50,8 @@ def _either(words: Sequence[str]) -> str:
     return "|".join(sorted(words, key=len, reverse=True))
 
 
-def _compiled(regex: str, language: Language) -> re.Pattern[str]:
-    bounded = regex if language == "zh" else rf"(?<![A-Za-z])(?:{regex})(?![A-Za-z])"
-    return re.compile(bounded, re.IGNORECASE)
+def _compiled(regex: str, language: Language) -> Sieved:
+    return Sieved(regex, words=language == "en", ignore_case=True)
 
 
 @cache
@@ -66,23 +66,23 @@ def _places(language: Language) -> str:
 
 
 @cache
-def _countries(language: Language) -> re.Pattern[str]:
+def _countries(language: Language) -> Sieved:
     """A country's name wherever it stands, but for scenery. Names of one's own market are at home in any copy."""
     names = [name for code, name in Locale(language).territories.items() if len(code) == 2 and code not in _HOME and "(" not in name]
     names += ["苏格兰", "英格兰", "威尔士"] if language == "zh" else ["Scotland", "England", "Wales"]
     names = [name for name in names if name not in _AMBIGUOUS[language] | _WORDS and len(name) > 1]
     if language == "zh":
-        return re.compile(f"(?<![去到在飞回])(?P<what>{_either(list(map(re.escape, names)))})(?!{_document()['country_scenery']['zh']})")
-    return re.compile(rf"(?<!to )(?<!around )(?<!of )(?<![A-Za-z])(?P<what>{_either(list(map(re.escape, names)))})(?![A-Za-z])")
+        return Sieved(f"(?<![去到在飞回])(?P<what>{_either(list(map(re.escape, names)))})(?!{_document()['country_scenery']['zh']})")
+    return Sieved(rf"(?<!to )(?<!around )(?<!of )(?P<what>{_either(list(map(re.escape, names)))})", words=True)
 
 
 @cache
-def _plain_materials(language: Language) -> re.Pattern[str]:
+def _plain_materials(language: Language) -> Sieved:
     return _compiled(_either(_document()["materials"][language]), language)
 
 
 @cache
-def _materials_in_context(language: Language) -> tuple[re.Pattern[str], ...]:
+def _materials_in_context(language: Language) -> tuple[Sieved, ...]:
     named = f"(?P<what>{_either(_document()['materials_in_context'][language])})"
     return tuple(_compiled(context.replace(_HERE, named), language) for context in _document()["contexts"][language])
 
@@ -93,7 +93,7 @@ def _figurative(language: Language) -> re.Pattern[str]:
 
 
 @cache
-def _origins(language: Language) -> tuple[re.Pattern[str], ...]:
+def _origins(language: Language) -> tuple[Sieved, ...]:
     words = _document()["demonyms"]
     named = f"(?P<what>{_places(language)})"
     if language == "zh":
@@ -124,7 +124,7 @@ def _split(regex: str) -> list[str]:
 
 
 @cache
-def _functions(language: Language) -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
+def _functions(language: Language) -> tuple[tuple[Sieved, re.Pattern[str]], ...]:
     """(how copy says it in this language, how a fact of any language may say it), for each function."""
     found = []
     for line in _document()["functions"]:
@@ -138,22 +138,23 @@ def _functions(language: Language) -> tuple[tuple[re.Pattern[str], re.Pattern[st
 
 def word_claims(text: str, language: Language) -> Iterator[WordClaim]:
     """Every such claim in folded text, read in one language."""
-    yield from _of_materials(text, language)
-    for pattern in (*_origins(language), _countries(language)):
+    for pattern, (kind, proof) in _sieve(language).passing(text):
         for match in pattern.finditer(text):
+            if kind == "material" and pattern is _plain_materials(language) and _figurative(language).search(text[: match.start()]):
+                continue
             what = match.groupdict().get("what") or match.group()
-            yield WordClaim("origin", match.group(), match.start(), match.end(), re.compile(re.escape(what), re.IGNORECASE))
-    for said, proof in _functions(language):
-        for match in said.finditer(text):
-            yield WordClaim("function", match.group(), match.start(), match.end(), proof)
+            yield WordClaim(kind, match.group(), match.start(), match.end(), proof or re.compile(re.escape(what), re.IGNORECASE))
 
 
-def _of_materials(text: str, language: Language) -> Iterator[WordClaim]:
-    for match in _plain_materials(language).finditer(text):
-        if not _figurative(language).search(text[: match.start()]):
-            yield WordClaim("material", match.group(), match.start(), match.end(), re.compile(re.escape(match.group()), re.IGNORECASE))
-    for pattern in _materials_in_context(language):
-        for match in pattern.finditer(text):
-            yield WordClaim(
-                "material", match.group(), match.start(), match.end(), re.compile(re.escape(match.group("what")), re.IGNORECASE)
-            )
+@cache
+def _sieve(language: Language) -> Sieve[tuple[str, re.Pattern[str] | None]]:
+    """Every matcher with its kind, and with its proof where that is not the word itself."""
+    materials = (_plain_materials(language), *_materials_in_context(language))
+    origins = (*_origins(language), _countries(language))
+    return Sieve(
+        [
+            *((pattern, ("material", None)) for pattern in materials),
+            *((pattern, ("origin", None)) for pattern in origins),
+            *((said, ("function", proof)) for said, proof in _functions(language)),
+        ]
+    )

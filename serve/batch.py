@@ -66,7 +66,8 @@ class Part:
 
 def cut(requests: Path, part_lines: int) -> tuple[Manifest, list[Part]]:
     """Read the requests once: their hash, and where each part begins. Blank lines are passed over. Raises BatchError for an empty file."""
-    digest, parts = hashlib.sha256(), []
+    digest = hashlib.sha256()
+    parts: list[Part] = []
     lines = start = position = held = 0
     with requests.open("rb") as stream:
         for line in stream:

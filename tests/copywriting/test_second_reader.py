@@ -1,9 +1,11 @@
 """The second reader: what it sees of a sentence, what it suspects, and that nothing is read without it."""
 
+import math
+
 import pytest
 
 from artifacts.card import ArtifactError
-from copywriting.second_reader import SecondReader, bare, reader, suspects
+from copywriting.second_reader import SecondReader, bare, reader, suspects, vectorizer
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,11 @@ def test_suspicion_is_a_probability():
 def test_without_its_directory_nothing_is_read(tmp_path):
     with pytest.raises(ArtifactError, match=str(tmp_path)):
         SecondReader(tmp_path)
+
+
+@pytest.mark.parametrize(("sentence", "language"), [("比别家都暖和", "zh"), ("Warmer than \ue000 anything you own", "en"), ("a", "en")])
+def test_serving_counts_n_grams_as_training_does(sentence, language):
+    held = reader()
+    row = vectorizer(language).transform([sentence])
+    logit = float(row.data @ held._weights[language][row.indices]) + held._bias[language]
+    assert held.suspicion(sentence, language) == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-6)
