@@ -100,13 +100,38 @@ async def test_an_appeal_narrows_the_principles():
     assert answer.explanation.principles == ["liking"]
 
 
-async def test_a_bundle_names_both_products_and_adds_their_prices():
-    scarf = make_product("scarf", name="长围巾", price=Decimal(120))
-    stages = FakeStages(COAT, ["{name}配{also}，一起{total}，到{offer.ends}。"], also=scarf)
-    answer = await answer_of(stages, n=1, bundle_with="scarf")
-    assert answer.choices[0].text == "云杉羊毛大衣配长围巾，一起¥520，到1月31日。"
+@pytest.mark.parametrize(
+    ("locale", "draft", "text"),
+    [
+        ("zh-CN", "{name}配{also}，一起{total}，到{offer.ends}。", "云杉羊毛大衣配长围巾，一起¥520，到1月31日。"),
+        (
+            "en-GB",
+            "{name} with {also}: {total} for both, until {offer.ends}.",
+            "Spruce wool coat with long scarf: £520 for both, until 31 January.",
+        ),
+    ],
+)
+async def test_a_bundle_names_both_products_and_adds_their_prices_in_either_language(locale, draft, text):
+    currency = "CNY" if locale == "zh-CN" else "GBP"
+    coat = make_product(locale=locale, offer=percent_off(20), currency=currency)
+    scarf = make_product("scarf", locale, name="长围巾" if locale == "zh-CN" else "long scarf", price=Decimal(120), currency=currency)
+    answer = await answer_of(FakeStages(coat, [draft], also=scarf), n=1, bundle_with="scarf", locale=locale)
+    assert answer.choices[0].text == text
     total = next(claim for claim in answer.choices[0].claims if claim.slot == "total")
-    assert (total.source, total.derivation) == ("products/scarf/zh-CN", "400.00 + 120.00 = 520.00 CNY")
+    assert (total.source, total.derivation) == (f"products/scarf/{locale}", f"400.00 + 120.00 = 520.00 {currency}")
+
+
+@pytest.mark.parametrize(
+    ("locale", "drafts", "text"),
+    [
+        ("zh-CN", ["全网最低：{name}", "下雨天，{name}该怎么穿"], "下雨天，云杉羊毛大衣该怎么穿"),
+        ("en-GB", ["The world's best coat: {name}", "How to wear {name} when it rains"], "How to wear Spruce wool coat when it rains"),
+    ],
+)
+async def test_an_article_title_is_one_line_and_claims_nothing_that_no_fact_proves(locale, drafts, text):
+    answer = await answer_of(FakeStages(make_product(locale=locale), drafts), n=1, channel="article_title", locale=locale)
+    assert (answer.choices[0].text, answer.choices[0].parts) == (text, {"headline": text})
+    assert len(text) <= {"zh-CN": 40, "en-GB": 100}[locale]
 
 
 async def test_a_bundle_without_a_partner_says_so():
