@@ -1,11 +1,14 @@
 """Real runs on a real Ray cluster, in miniature."""
 
 import json
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import torch
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that workers import by name
@@ -13,11 +16,13 @@ sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that wor
 from train_fakes import LineConfig, line, write_reviews
 
 from artifacts.card import verify
-from train import generator, persuasion, sentiment
+from serve.voices import Voices
+from train import generator, persuasion, sentiment, voice
 from train.generator import GeneratorConfig
 from train.job import TrainingError, launch
 from train.persuasion import LABELS, PersuasionConfig
 from train.sentiment import SentimentConfig
+from train.settings import ConfigError
 
 pytestmark = pytest.mark.ray
 TINY = {"workers": 2, "threads_per_worker": 1, "batch_size": 4, "report_every_s": 1e-6, "checkpoint_every_s": 1e-6, "max_failures": 0}
@@ -37,7 +42,7 @@ def generator_config(tmp_path_factory, copybook_directory, tokenizer_directory) 
     directory = tmp_path_factory.mktemp("runs")
     sizes = {"hidden_size": 32, "layers": 1, "heads": 2, "kv_heads": 1, "intermediate_size": 32, "max_position": 128}
     paths = {"out": directory / "model", "storage": str(directory), "copybook": copybook_directory, "tokenizer": tokenizer_directory}
-    return GeneratorConfig(name="tiny", epochs=3, held_out=0.1, **TINY, **sizes, **paths)
+    return GeneratorConfig(name="tiny", epochs=3, held_out=0.1, optimizer="muon", **TINY, **sizes, **paths)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,39 @@ def test_a_run_leaves_a_verified_model_and_its_metrics(generator_card, generator
     assert AutoModelForCausalLM.from_pretrained(generator_config.out).config.vocab_size == len(
         AutoTokenizer.from_pretrained(generator_config.out)
     )
+
+
+def test_a_voice_changes_its_base_and_serves_once_it_is_published(
+    generator_card, generator_config, copybook_directory, tmp_path, monkeypatch
+):
+    source, voices, out = tmp_path / "quiet", tmp_path / "voices", tmp_path / "out"
+    shutil.copytree(copybook_directory, source / "copybook")
+    (source / "guide.yaml").write_text("name: quiet\nsays: {en: quietly}\n")
+    settings = {**TINY, "source": source, "base": generator_config.out, "voices": voices, "storage": tmp_path, "epochs": 2, "rank": 2}
+    chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    monkeypatch.setattr(sys, "argv", ["voice", "--config", "train/configs/voice.yaml", "--out", str(out), *chosen])
+    voice.main()
+    held = Voices(voices, generator_card.version).get("quiet")
+    assert (held.fault, held.guide.says) == ("", {"en": "quietly"})
+    card = verify(Path(held.adapter.path), "voice")
+    assert card.files.keys() == {"adapter_config.json", "adapter_model.safetensors", "guide.yaml"}
+    assert (
+        card.metrics["new_brief_loss"]
+        != card.metrics["before_new_brief_loss"]
+        == pytest.approx(generator_card.metrics["new_brief_loss"], abs=0.02)
+    )
+    checkpoint = sorted((tmp_path / card.config["run"]).glob("checkpoint_*"))[-1]
+    weights = torch.load(checkpoint / "state.pt", weights_only=True)["model"]
+    assert weights and all("lora_" in name for name in weights), "frozen weights are where they came from"
+    PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(generator_config.out), held.adapter.path)
+
+
+def test_a_voice_without_a_guide_is_refused_before_anything_runs(generator_config, copybook_directory, tmp_path, monkeypatch):
+    shutil.copytree(copybook_directory, tmp_path / "mute" / "copybook")
+    chosen = ["--set", f"source={tmp_path / 'mute'}", "--base", str(generator_config.out)]
+    monkeypatch.setattr(sys, "argv", ["voice", "--config", "train/configs/voice.yaml", *chosen])
+    with pytest.raises(ConfigError, match=r"guide\.yaml: can't be read"):
+        voice.main()
 
 
 def test_resume_passes_over_a_damaged_checkpoint_and_goes_on_from_the_one_before(generator_card, generator_config):
