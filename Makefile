@@ -48,6 +48,9 @@ benchmarks: setup  ## every published figure, one after another
 	$(BIN)/python -m benchmarks.graph
 	$(BIN)/python -m benchmarks.answers
 	$(BIN)/python -m benchmarks.claims
+	$(BIN)/python -m benchmarks.decoding
+	$(BIN)/python -m benchmarks.streaming
+	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.catalogues
 	$(BIN)/python -m pip install -q --editable '.[benchmarks]' --no-deps hnswlib implicit
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.recommend

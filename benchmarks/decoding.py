@@ -9,6 +9,7 @@ plain, one able to serve voices. Compilation is xgrammar's, for every shape of g
 import argparse
 import asyncio
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -24,6 +25,7 @@ from artifacts.versions import publish
 from benchmarks.graph import bodies, closed_loop, queries_of
 from benchmarks.record import Figures, record
 from benchmarks.shop import prepared_shop
+from copywriting.copybook import Piece, load
 from copywriting.voices import GUIDE
 from demo.stage import VAR
 from serve.config import ROOT, GeneratorSettings, parse
@@ -51,6 +53,28 @@ def compile_ms(queries: Sequence[DraftQuery], model: Path) -> Figures:
         compiler.compile_grammar(grammar)
         took.append((time.perf_counter() - began) * 1000)
     return {"grammars": len(took), "compile_p50_ms": round(statistics.median(took), 2), "compile_max_ms": round(max(took), 2)}
+
+
+def mask_us(queries: Sequence[DraftQuery], model: Path, pieces: Sequence[Piece]) -> Figures:
+    """Microseconds that a step under the grammar takes for one sequence, as it is and with a bound on each part's length: what a decoder
+    pays at every token. The texts are pieces of the copybook whose slots the grammar has."""
+    import xgrammar
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    compiler = xgrammar.GrammarCompiler(xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=len(tokenizer)))
+    mask = xgrammar.allocate_token_bitmask(1, len(tokenizer))
+    took: dict[str, list[float]] = {"mask": [], "bounded_mask": []}
+    for piece, query in zip(pieces, queries, strict=False):
+        for name, grammar in (("mask", query.grammar), ("bounded_mask", re.sub(r"\)\+$", "){1,200}", query.grammar, flags=re.MULTILINE))):
+            matcher = xgrammar.GrammarMatcher(compiler.compile_grammar(grammar))
+            for token in tokenizer(piece.template, add_special_tokens=False)["input_ids"]:
+                began = time.perf_counter()
+                matcher.fill_next_token_bitmask(mask)
+                took[name].append((time.perf_counter() - began) * 1e6)
+                if not matcher.accept_token(token):
+                    break
+    return {f"{name}_p50_us": round(statistics.median(each), 1) for name, each in took.items()}
 
 
 def made_voices(root: Path, model: Path) -> list[Adapter]:
@@ -118,6 +142,7 @@ def main() -> None:
             "voices_used": (able, [*adapters]),
         }
         figures = compile_ms(queries, Path(plain.model))
+        figures |= mask_us(queries, Path(plain.model), load(settings.copybook)[: len(queries)])
         for name, (used, voices) in runs.items():
             measured = asyncio.run(throughput(used, queries, given.seconds, voices))
             console.print(name, measured)

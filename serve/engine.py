@@ -124,11 +124,14 @@ class Engine:
             task.cancel()
 
     async def _dealt(self, query: DraftQuery, tell: Callable[[str], None] | None = None) -> Drafts:
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._drafts(prompt, number, query, tell if number == 0 else None))
-                for number, prompt in enumerate(query.prompts)
-            ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._drafts(prompt, number, query, tell if number == 0 else None))
+                    for number, prompt in enumerate(query.prompts)
+                ]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
         return Drafts.dealt([task.result() for task in tasks])
 
     async def _drafts(self, prompt: Prompt, number: int, query: DraftQuery, tell: Callable[[str], None] | None) -> Drafts:

@@ -62,7 +62,12 @@ class Ingress:
     @api.post(
         "/v1/copy",
         response_model=CopyAnswer,
-        responses={422: {"description": "problem+json"}, 404: {"description": "problem+json"}, 503: {"description": "problem+json"}},
+        responses={
+            200: {"content": {"text/event-stream": {}}, "description": "the answer; with `stream`, server-sent events that end with it"},
+            422: {"description": "problem+json"},
+            404: {"description": "problem+json"},
+            503: {"description": "problem+json"},
+        },
     )
     async def copy(self, body: CopyRequest, request: Request) -> Response:
         """Write copy for one shopper at one moment. With `stream`, as server-sent events."""
