@@ -3,7 +3,7 @@
     python -m benchmarks.catalogues [--answers 10000] [--only SHOP]
 
 The catalogues are ingested from the folder that SUASION_DATA names (examples/mappings), their indexes built here. Requests go in batches
-over HTTP; products are named or searched for, over every channel and tone, n = 2. Every choice is judged from outside, as in `answers.py`.
+over HTTP; products are named or searched for, over every channel and tone, n = 1. Every choice is judged from outside, as in `answers.py`.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from serve.config import ROOT
 from serve.launch import running
 
 SEED = 31
-N = 2
+N = 1
 SHOPS = ("sample", "online_retail", "flipkart_catalogue", "fashion_products")
 LOCALES = ("zh-CN", "en-GB", "zh-CN", "en-US")
 BATCH = 100
