@@ -18,7 +18,7 @@ from serve.calls import call, calls, stage
 from serve.config import GraphSettings
 from serve.events import EventsAnswer, EventsRequest, Intake
 from serve.framing import BATCH, framed
-from serve.messages import CopyAnswer, CopyRequest
+from serve.messages import CopyAnswer, CopyRequest, VoiceOut
 from serve.pipeline import Pipeline
 from serve.screen import Shown
 from serve.sse import streamed
@@ -50,13 +50,14 @@ class Ingress:
         nodes = {"retrieval": retrieval, "generator": generator, "persuasion": persuasion, "sentiment": sentiment, "fusion": fusion}
         self._handles = {"state": state, **nodes}
         self._intake = Intake(stage("retrieval", retrieval.known), stage("state", state.record))
+        self._voices = Voices(settings.generator.voices, versions["generator"], settings.generator.voice_rank)
         self._pipeline = Pipeline(
             calls(**self._handles),
             Templates(load(settings.copybook)),
             prompt_style=settings.generator.prompt_style,
             spare_drafts=settings.generator.spare_drafts,
             versions=versions,
-            voices=Voices(settings.generator.voices, versions["generator"], settings.generator.voice_rank),
+            voices=self._voices,
         )
 
     @api.post(
@@ -110,6 +111,11 @@ class Ingress:
         answer = await self._intake.take(body, request.state.request_id)
         telemetry().count_events(answer.counts)
         return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
+
+    @api.get("/v1/voices", response_model=list[VoiceOut])
+    def voices(self) -> list[VoiceOut]:
+        """The brand voices that are published now."""
+        return self._voices.all()
 
     @api.get("/healthz")
     async def healthz(self) -> dict[str, str]:

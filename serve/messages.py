@@ -216,6 +216,16 @@ class Explanation(_Message):
     self_bleu: float | None = Field(None, description="of the choices among each other, 0 to 100; lower is more varied")
 
 
+class VoiceOut(_Message):
+    """A brand voice that may be asked for. `fault` says why its adapter, or all of it, is not used."""
+
+    name: str
+    version: str
+    adapter: bool
+    says: dict[str, str]
+    fault: str = ""
+
+
 class CopyAnswer(_Message):
     """Choices best first. `degraded` names every stage that this answer had to do without."""
 

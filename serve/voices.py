@@ -13,8 +13,9 @@ from pathlib import Path
 from artifacts.card import CARD, ArtifactError, read_card, verify
 from artifacts.versions import current
 from copywriting.voices import GUIDE, Guide, read_guide
-from serve.errors import invalid
+from serve.errors import Problem, invalid
 from serve.exchange import Adapter
+from serve.messages import VoiceOut
 
 KIND = "voice"
 _ADAPTER = "adapter_config.json"
@@ -57,6 +58,18 @@ class Voices:
             except (ArtifactError, ValueError) as error:
                 raise invalid("brand_voice", name, f"can't be used: {error}", "publish it again, or leave it out") from error
         return self._opened[held]
+
+    def all(self) -> list[VoiceOut]:
+        """Every voice, and what is wrong with those that can't be used."""
+        return [self._described(name) for name in self.names()]
+
+    def _described(self, name: str) -> VoiceOut:
+        try:
+            voice = self.get(name)
+        except Problem as problem:
+            return VoiceOut(name=name, version="", adapter=False, says={}, fault="; ".join(error.detail for error in problem.errors))
+        says: dict[str, str] = {language: text for language, text in voice.guide.says.items()}
+        return VoiceOut(name=name, version=voice.version, adapter=voice.adapter is not None, says=says, fault=voice.fault)
 
     def _open(self, name: str, directory: Path) -> Voice:
         if not (directory / CARD).is_file():

@@ -113,3 +113,14 @@ async def test_a_phrase_that_the_brand_always_says_is_in_every_piece(tmp_path):
     publish_voice(tmp_path, "almanac", extra="always: {zh: [慢慢来]}\n")
     answer = await answer_in(tmp_path, FakeStages(COAT, GOOD))
     assert all("慢慢来" in choice.text for choice in answer.choices)
+
+
+def test_voices_are_told_with_what_is_wrong_with_them(tmp_path):
+    fine, damaged = publish_voice(tmp_path, "almanac"), publish_voice(tmp_path, "kiosk")
+    publish_voice(tmp_path, "old", base="aaa")
+    (damaged / "adapter_config.json").write_text("{}")
+    almanac, kiosk, old = Voices(tmp_path, "bbb").all()
+    assert (almanac.name, almanac.version, almanac.adapter, almanac.fault) == ("almanac", fine.name.removeprefix("v-"), True, "")
+    assert almanac.says == {"en": "quietly", "zh": "quietly"}
+    assert (kiosk.adapter, "can't be used" in kiosk.fault) == (False, True)
+    assert (old.adapter, "trained on generator aaa" in old.fault) == (False, True)
