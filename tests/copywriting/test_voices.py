@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from copywriting import copybook
 from copywriting.check import Copy, Refusal, check, check_unfinished
 from copywriting.prompt import chat, compact
 from copywriting.voices import Manner, read_guide, spoken
@@ -96,3 +97,15 @@ def test_a_bad_guide_is_refused_with_key_and_value(tmp_path, text, message):
     with pytest.raises(ValueError, match=r"guide\.yaml") as raised:
         read_guide(path)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["almanac", "kiosk"])
+def test_copybooks_of_the_sample_voices_have_no_fault_and_keep_their_own_guide(name):
+    directory = GUIDES / name / "copybook"
+    assert copybook.check(directory) == []
+    guide, pieces = read_guide(GUIDES / name / "guide.yaml"), copybook.load(directory)
+    assert len(pieces) >= 140
+    for piece in pieces:
+        manner = guide.in_language(piece.language)
+        assert spoken(piece.parts, manner, piece.language) == (list(piece.parts), [])
+        assert not any(word in piece.template.casefold() for word in manner.never)

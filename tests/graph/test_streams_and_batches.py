@@ -28,7 +28,8 @@ def cluster_of(graph: Server) -> str:
     """Where the graph's own cluster is, among others that this machine may run."""
     (store,) = (process for process in psutil.Process(graph.pid).children(recursive=True) if process.name() == "gcs_server")
     options = dict(option.lstrip("-").split("=", 1) for option in store.cmdline() if "=" in option)
-    return f"{options['node-ip-address']}:{options['gcs_server_port']}"
+    port = Path(options["session-dir"], f"gcs_server_port_{options['node-id']}").read_text().strip()
+    return f"{options['node-ip-address']}:{port}"
 
 
 def events_of(response: httpx.Response) -> list[tuple[str, Any]]:
