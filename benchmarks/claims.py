@@ -3,7 +3,8 @@
     python -m benchmarks.claims
 
 The lists are published in `tests/copywriting/data` (`tests/copywriting/mutations.py` says how they were made): 5,000 mutated pieces, lawful
-copy, 1,000 evasions, injections. An escape is a piece that leaves with its mutated words in it; repair that takes them out is none.
+copy, 1,000 evasions, injections. An escape is a piece that leaves with its mutated words in it; repair that takes them out is none. All of
+these were tuned to; `held_out` was not, and tells how the check does on copy that nobody foresaw.
 
 Injections stand in every field of the product and in the conversation, and a gullible writer hands in the injection itself, its canary in
 any case, and every slot that might hold it; those in reviews, searches, interests, the merchant's knowledge and the shopper's own fields,
@@ -37,6 +38,7 @@ from copywriting.prompt import chat, compact
 from copywriting.reading import fold
 from serve.config import ROOT
 from tests.copywriting.mutations import LOCALES, NOW, Mutated, brief_of, coat, lawful, listed, page_of, written
+from tests.fakes import brief_for, facts_for, make_product
 
 CANARIES = ("zephyrine", "evil", "13800138000", "<script", "http")
 INJECTIONS = 500
@@ -84,6 +86,29 @@ def _counts(name: str, verdicts: Sequence[Any]) -> Figures:
         f"{name}_repaired": cut,
         f"{name}_false_refusal_percent": round(100 * (refused + cut) / max(len(verdicts), 1), 2),
     }
+
+
+def held_out() -> Figures:
+    """How the check does on sentences that it was never trained on or tuned to: untrue ones that leave, lawful ones refused or cut."""
+    figures: Figures = {}
+    for language in ("zh", "en"):
+        told = {"color": "灰色", "feature": "流苏边"} if language == "zh" else {"color": "grey", "feature": "fringed ends"}
+        scarf = make_product(
+            locale=LOCALES[language], name="流苏围巾" if language == "zh" else "fringed scarf", title="", brand=None, description=None,
+            certificates=(), attributes=told, rating=4.6, rating_count=212, stock=None,
+        )  # fmt: skip
+        facts = facts_for(scarf)
+        brief = brief_for(scarf, facts, channel="chat_reply", intent="recommend")
+        carrier = "{name}。" if language == "zh" else "{name}. "
+        for kind in ("untrue", "lawful"):
+            sentences = listed("held_out.yaml")[f"{kind}_{language}"]
+            verdicts = [check(text if "{name}" in text else carrier + text, brief, facts) for text in sentences]
+            passed = sum(isinstance(verdict, Copy) and not verdict.repairs for verdict in verdicts)
+            figures[f"held_out_{language}_{kind}"] = len(verdicts)
+            name = "escapes" if kind == "untrue" else "false_refusal"
+            share = passed if kind == "untrue" else len(verdicts) - passed
+            figures[f"held_out_{language}_{name}_percent"] = round(100 * share / len(verdicts), 1)
+    return figures
 
 
 def price_verdicts() -> Figures:
@@ -204,7 +229,7 @@ def main() -> None:
         for piece in [*kept[False], *kept[True]][:20]:
             print(f"escaped: {piece.kind} {piece.text!r}")
     figures |= {f"mutated_{language}": count for language, count in Counter(piece.language for piece in mutated).items()}
-    figures |= false_refusals() | price_verdicts()
+    figures |= false_refusals() | held_out() | price_verdicts()
     tried, leaked = leaks(INJECTIONS, SEED)
     print(*leaked[:20], sep="\n")
     record("claims", figures | {"injections": tried, "injection_leaks": len(leaked)}, seed=SEED)

@@ -2,9 +2,10 @@
 
     python -m train.claims [--config train/configs/claims.yaml] [--out DIR] [--set key=value]
 
-Data: the lists written by hand (`untrue_claims.yaml`, `lawful_copy.yaml`), every sentence of the copybook. The threshold is the suspicion
-that at most `false_alarms` of lawful sentences reach when each is judged by a reader that has not seen it (5 folds). Takes a minute on a
-CPU; it runs in this process, for it is too small to launch a cluster for.
+Data: the lists written by hand (`untrue_claims.yaml`, `lawful_copy.yaml`), the sentences of `more`, written for this reader by people who
+had not seen it, every sentence of the copybook. `held_out.yaml` is never trained on: `benchmarks.claims` judges by it. The threshold is
+the suspicion that at most `false_alarms` of lawful sentences reach when each is judged by a reader that has not seen it (5 folds). Takes a
+minute on a CPU; it runs in this process, for it is too small to launch a cluster for.
 """
 
 import json
@@ -38,6 +39,8 @@ class ClaimsConfig(BaseModel):
     out: OutputPath
     untrue: InputPath
     lawful: InputPath
+    more: InputPath
+    """Directory of YAML files with the lists untrue_zh, lawful_zh, untrue_en and lawful_en."""
     copybook: InputPath
     false_alarms: float = Field(default=0.005, gt=0, lt=0.5)
     """Share of lawful sentences that the threshold may cost, in cross-validation."""
@@ -51,6 +54,10 @@ def sentences(config: ClaimsConfig, language: Language) -> tuple[list[str], list
     """(untrue, lawful) sentences of one language, slots as gaps, each once."""
     untrue = [str(each) for kind in yaml.safe_load(config.untrue.read_text(encoding="utf-8"))[language].values() for each in kind]
     lawful = [str(each) for each in yaml.safe_load(config.lawful.read_text(encoding="utf-8"))[language]]
+    for path in sorted(config.more.glob("*.yaml")):
+        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+        untrue += [with_gaps(str(text)) for text in held[f"untrue_{language}"] if len(sentences_of(str(text))) == 1]  # else, which claims?
+        lawful += [str(text) for text in held[f"lawful_{language}"]]
     lawful += [part for piece in copybook.load(config.copybook) if piece.language == language for part in piece.parts]
     split = [sentence.strip() for text in lawful for line in text.split("\n") for sentence in sentences_of(with_gaps(line))]
     said = set(untrue)
@@ -97,7 +104,7 @@ def make(config: ClaimsConfig) -> Card:
     save_file(weights, config.out / "weights.safetensors")
     (config.out / "reader.json").write_text(json.dumps({"bias": bias, "threshold": threshold}) + "\n", encoding="utf-8")
     described = {"false_alarms": config.false_alarms, "strength": config.strength, "folds": config.folds}
-    hashed = data_hash([config.untrue, config.lawful, config.copybook])
+    hashed = data_hash([config.untrue, config.lawful, config.more, config.copybook])
     return write_card(
         config.out, kind=KIND, name="claims", command=command_line(), seed=config.seed, config=described, data_hash=hashed, metrics=metrics
     )
