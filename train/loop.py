@@ -273,8 +273,8 @@ def _save(
 
 def _trained(model: nn.Module) -> dict[str, Any]:
     """The model's state without frozen weights, which are where they came from."""
-    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
-    return {name: value for name, value in model.state_dict().items() if name not in frozen}
+    frozen = {parameter.data_ptr() for parameter in model.parameters() if not parameter.requires_grad}  # tied weights have two names
+    return {name: value for name, value in model.state_dict().items() if value.data_ptr() not in frozen}
 
 
 def _restore(model: nn.Module, optimizer: Optimizer, device: torch.device) -> _State:

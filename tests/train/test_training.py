@@ -81,7 +81,7 @@ def test_a_voice_changes_its_base_and_serves_once_it_is_published(
         != card.metrics["before_new_brief_loss"]
         == pytest.approx(generator_card.metrics["new_brief_loss"], abs=0.02)
     )
-    checkpoint = sorted((tmp_path / card.config["run"]).glob("checkpoint_*"))[-1]
+    checkpoint = max(path for path in (tmp_path / card.config["run"]).glob("checkpoint_*") if path.is_dir())
     weights = torch.load(checkpoint / "state.pt", weights_only=True)["model"]
     assert weights and all("lora_" in name for name in weights), "frozen weights are where they came from"
     PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(generator_config.out), held.adapter.path)
