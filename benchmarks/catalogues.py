@@ -8,6 +8,7 @@ over HTTP; products are named or searched for, over every channel and tone, n = 
 
 import argparse
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -136,9 +137,12 @@ def main() -> None:
     parser.add_argument("--only", choices=SHOPS, help="one shop; its figures alone are recorded anew")
     given = parser.parse_args()
     console, figures = Console(), Figures()
+    os.environ["SUASION_DATA"] = str(
+        (ROOT / os.environ.get("SUASION_DATA", "../shared/data")).resolve()
+    )  # the mappings' own folder is another
     shops = (given.only,) if given.only else SHOPS
-    for name in shops:
-        shop, index = prepared(console, name)
+    made = {name: prepared(console, name) for name in shops}
+    for name, (shop, index) in made.items():
         catalogue = Catalogue.read(shop)
         asked = lines(catalogue, given.answers // len(SHOPS))
         log = VAR / "logs" / f"catalogues-{name}.log"

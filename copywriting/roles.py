@@ -21,6 +21,9 @@ def _other(*right: str) -> str:
 _MISUSES: tuple[tuple[Language, str], ...] = (
     ("en", _not("saving") + r" (?:off|less|cheaper)\b(?! \{saving\})"),
     ("en", r"\b(?:save|saves|saving|savings of|knock|takes?) (?:you )?" + _not("saving", "discount")),
+    ("en", r"\byou(?:'ll| can|'d)? save " + _other("saving", "discount")),
+    ("en", r"\bends (?:on )?" + _other("offer.ends", "occasion")),
+    ("en", r"\bof (?:us|you) with " + _other("name", "feature", "feature_2", "recent", "also", "material", "color")),
     ("en", _not() + r" ?(?:percent|per cent)\b"),
     ("en", _not("rating") + r" (?:out of|stars?\b)"),
     ("en", r"\brated " + _not("rating")),
