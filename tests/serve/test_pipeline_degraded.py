@@ -37,8 +37,11 @@ async def test_when_no_draft_is_safe_others_are_asked_for_before_templates(seed)
     assert {choice.origin for choice in answer.choices} == {"model"}
     first, second = stages.calls["generator"]
     assert first.seed == seed
-    assert second.seed not in (None, seed), "a seed of its own: drafts in the cache would be the same ones again"
-    assert 0 <= second.seed < 2**31
+    if seed is None:
+        assert (second.seed, second.renew) == (None, True), "others than those in the cache, and in their place"
+    else:
+        assert second.seed != seed
+        assert 0 <= second.seed < 2**31
     assert (answer.usage.refused, answer.usage.drafts, answer.usage.prompt_tokens) == (1, 1 + len(GOOD), 45)
     assert not answer.usage.cached
 
