@@ -25,9 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from copywriting.channels import Language
 from copywriting.plain import is_plain
-from copywriting.slots import literals, slots_in
+from copywriting.slots import literals
 
 GUIDE = "guide.yaml"
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+"""What a voice may be called."""
 _MARKS = re.compile(r"[!！]+")
 _FULL_STOP: dict[Language, str] = {"zh": "。", "en": "."}
 
@@ -49,7 +51,7 @@ class Guide(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    name: str = Field(pattern=f"^{NAME.pattern}$")
     tone: Literal["warm", "playful", "elegant", "urgent", "plain", "expert"] | None = None
     says: dict[Language, str]
     samples: dict[Language, tuple[str, ...]] = {}
@@ -111,9 +113,8 @@ def _in_literals(line: str, pattern: re.Pattern[str], better: str) -> str:
     def cased(match: re.Match[str]) -> str:
         return better[:1].upper() + better[1:] if match.group()[:1].isupper() else better
 
-    slots = iter(slots_in(line))
     pieces = re.split(r"(\{[^{}]*\})", line)
-    return "".join(f"{{{next(slots)}}}" if number % 2 else pattern.sub(cased, piece) for number, piece in enumerate(pieces))
+    return "".join(piece if number % 2 else pattern.sub(cased, piece) for number, piece in enumerate(pieces))
 
 
 def _calm(lines: list[str], allowed: int, language: Language, done: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -103,16 +104,14 @@ def answer_part(row: dict[str, Any], *, requests: str, answers: str, url: str) -
     """One task: post the lines of a part and write what comes back. Returns how many lines ended how."""
     part = Part(**row)
     lines = _lines(Path(requests), part)
-    replies = [reply for at in range(0, len(lines), POST_LINES) for reply in _posted(url, lines[at : at + POST_LINES])]
+    replies = _replies(url, lines)
     for wait in (1.0, 3.0, 9.0):  # lines that came while the graph was busy are worth another try
         busy = [number for number, reply in enumerate(replies) if reply["status"] in BUSY]
         if not busy:
             break
         time.sleep(wait)
-        for at in range(0, len(busy), POST_LINES):
-            again = busy[at : at + POST_LINES]
-            for number, reply in zip(again, _posted(url, [lines[number] for number in again]), strict=True):
-                replies[number] = reply
+        for number, reply in zip(busy, _replies(url, [lines[number] for number in busy]), strict=True):
+            replies[number] = reply
     _write(Path(answers) / part.name, b"".join(json.dumps(reply, ensure_ascii=False).encode() + b"\n" for reply in replies))
     return tally(replies)
 
@@ -131,6 +130,10 @@ def _lines(requests: Path, part: Part) -> list[bytes]:
             if (line := stream.readline()).strip():
                 lines.append(line.strip())
     return lines
+
+
+def _replies(url: str, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+    return [reply for at in range(0, len(lines), POST_LINES) for reply in _posted(url, lines[at : at + POST_LINES])]
 
 
 def _posted(url: str, lines: Sequence[bytes]) -> list[dict[str, Any]]:
@@ -171,16 +174,19 @@ def run(requests: Path, answers: Path, url: str, *, part_lines: int, at_once: in
     manifest, parts = cut(requests, part_lines)
     begin(answers, manifest)
     missing = [part for part in parts if not (answers / part.name).is_file()]
-    bar = progress.add_task("answering", total=manifest.lines, completed=manifest.lines - sum(part.lines for part in missing))
+    totals = Counter[str]()
+    for path in (answers / part.name for part in parts if part not in missing):
+        totals.update(tally([json.loads(line) for line in path.open(encoding="utf-8")]))
+    bar = progress.add_task("answering", total=manifest.lines, completed=totals["lines"])
     if missing:
         ray.init(include_dashboard=False, logging_level="ERROR", log_to_driver=False, ignore_reinit_error=True)
         ray.data.DataContext.get_current().enable_progress_bars = False
         rows = ray.data.from_items([asdict(part) for part in missing], override_num_blocks=len(missing))
         given = {"requests": str(requests.resolve()), "answers": str(answers.resolve()), "url": url}
         for done in rows.map(answer_part, fn_kwargs=given, num_cpus=0.05, concurrency=at_once).iter_rows():
+            totals.update(done)
             progress.advance(bar, done["lines"])
-    totals = [tally([json.loads(line) for line in (answers / part.name).open(encoding="utf-8")]) for part in parts]
-    return {key: sum(each[key] for each in totals) for key in totals[0]}
+    return dict(totals)
 
 
 @contextmanager

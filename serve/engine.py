@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from artifacts.card import ArtifactError
 from artifacts.source import verified_model
 from copywriting.sentences import finished
 from serve.config import GeneratorSettings
@@ -59,15 +60,24 @@ class Adapters:
         self._llm = llm
         self._used: dict[str, tuple[Adapter, int]] = {}
         self._numbers = count(1)
+        self._loading = asyncio.Lock()
 
     async def request(self, adapter: Adapter) -> Any:
-        """vLLM's LoRARequest. The engine loads what it has not loaded; the least recently used give way."""
+        """vLLM's LoRARequest for an adapter that is loaded. Raises ArtifactError for one whose directory is gone, and vLLM's own error for
+        one that can't be loaded: found out here, it costs this request; in the middle of a step it would cost the engine."""
         from vllm.lora.request import LoRARequest
 
-        if adapter.path not in self._used:
-            self._used[adapter.path] = adapter, next(self._numbers)
-            await self._unload_what_went(adapter)
-        return LoRARequest(f"{adapter.name}@{adapter.version}", self._used[adapter.path][1], adapter.path)
+        if not Path(adapter.path).is_dir():
+            raise ArtifactError(f"voice {adapter.name}: {adapter.path} is gone; publish it again")
+        async with self._loading:  # many requests at once may be the first
+            held = adapter.path in self._used
+            number = self._used[adapter.path][1] if held else next(self._numbers)
+            request = LoRARequest(f"{adapter.name}@{adapter.version}", number, adapter.path)
+            if not held:
+                await self._llm.add_lora(request)
+                self._used[adapter.path] = adapter, number
+                await self._unload_what_went(adapter)
+        return request
 
     async def _unload_what_went(self, new: Adapter) -> None:
         """Older versions of this voice, and voices whose directory is gone."""

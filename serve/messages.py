@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from copywriting.plain import MAX_PLAIN, is_line
+from copywriting.voices import NAME
 
 MAX_CANDIDATES = 8
 
@@ -94,7 +95,7 @@ class CopyRequest(_Message):
     principles: Annotated[list[Principle], Field(max_length=9)] | Literal["auto"] = "auto"
     appeal: Literal["emotional", "logical", "ethical", "auto"] = Field("auto", description="narrows the principles to those of one appeal")
     occasion: Occasion = "auto"
-    brand_voice: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")] | None = Field(
+    brand_voice: Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")] | None = Field(
         None, description="a published voice: its guide, and its adapter where it has one"
     )
     n: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 4

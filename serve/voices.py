@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artifacts.card import CARD, ArtifactError, read_card, verify
-from artifacts.versions import current
-from copywriting.voices import GUIDE, Guide, read_guide
+from artifacts.versions import POINTER, current
+from copywriting.voices import GUIDE, NAME, Guide, read_guide
 from serve.errors import Problem, invalid
 from serve.exchange import Adapter
 from serve.messages import VoiceOut
@@ -36,28 +36,33 @@ class Voices:
 
     def __init__(self, root: Path | None, generator: str = "", largest_rank: int = 16) -> None:
         self._root, self._generator, self._largest_rank = root, generator, largest_rank
-        self._opened: dict[tuple[Path, int], Voice] = {}
+        self._opened: dict[str, tuple[Path, int, Voice]] = {}
 
     def names(self) -> list[str]:
         """Every voice that may be asked for."""
         if self._root is None or not self._root.is_dir():
             return []
-        return sorted(path.name for path in self._root.iterdir() if path.is_dir() and (current(path) / GUIDE).is_file())
+        return sorted(path.name for path in self._root.iterdir() if (path / POINTER).is_file() or (path / GUIDE).is_file())
 
     def get(self, name: str) -> Voice:
         """The version that serves now, read and verified when it is first asked for. Raises Problem for a voice that is not there or is
         damaged."""
+        if self._root is None or not NAME.fullmatch(name):
+            raise self._absent(name)
+        try:
+            directory = current(self._root / name)
+            edited = (directory / GUIDE).stat().st_mtime_ns  # a guide without a version may be edited where it lies
+            if self._opened.get(name, ())[:2] != (directory, edited):
+                self._opened[name] = directory, edited, self._open(name, directory)
+        except FileNotFoundError:
+            raise self._absent(name) from None
+        except (ArtifactError, ValueError) as error:
+            raise invalid("brand_voice", name, f"can't be used: {error}", "publish it again, or leave it out") from error
+        return self._opened[name][2]
+
+    def _absent(self, name: str) -> Problem:
         names = self.names()
-        if self._root is None or name not in names:
-            raise invalid("brand_voice", name, "is not published", f"use one of {names}" if names else "leave it out: there are no voices")
-        directory = current(self._root / name)
-        held = directory, (directory / GUIDE).stat().st_mtime_ns  # a guide without a version may be edited where it lies
-        if held not in self._opened:
-            try:
-                self._opened[held] = self._open(name, directory)
-            except (ArtifactError, ValueError) as error:
-                raise invalid("brand_voice", name, f"can't be used: {error}", "publish it again, or leave it out") from error
-        return self._opened[held]
+        return invalid("brand_voice", name, "is not published", f"use one of {names}" if names else "leave it out: there are no voices")
 
     def all(self) -> list[VoiceOut]:
         """Every voice, and what is wrong with those that can't be used."""

@@ -26,6 +26,12 @@ def test_words_are_replaced_as_whole_words_in_their_own_case_and_never_within_sl
     assert done == ["the brand says 'title' for 'name'", "the brand says 'modest' for 'cheap'"]
 
 
+def test_a_brace_that_opens_no_slot_is_left_for_the_check_to_refuse():
+    manner = Manner("", instead=(("cheap", "modest"),))
+    assert spoken(["A cheap {thing here}, {name}"], manner, "en")[0] == ["A modest {thing here}, {name}"]
+    assert isinstance(checked("A cheap {thing here}, {name}", manner), Refusal)
+
+
 def test_chinese_words_are_replaced_wherever_they_stand():
     assert spoken(["快来看{name}"], Manner("", instead=(("快来", "来"),)), "zh")[0] == ["来看{name}"]
 

@@ -84,6 +84,16 @@ async def test_a_new_version_is_loaded_and_the_old_one_unloaded_while_others_ser
     assert now != loaded
 
 
+async def test_a_voice_that_can_not_be_loaded_costs_its_request_and_not_the_engine(engine, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "adapter_config.json").write_text("{}")
+    for path in (tmp_path / "broken", tmp_path / "absent"):
+        with pytest.raises(Exception, match=r"(?s).+"):
+            await text_of(engine, Adapter("broken", "1", str(path)))
+    await engine.check_health()
+    assert await text_of(engine, None)
+
+
 async def test_a_stream_grows_by_whole_sentences_to_the_draft_that_is_given_without_one(engine):
     events = [event async for event in engine.stream(QUERY)]
     *grown, drafts = events

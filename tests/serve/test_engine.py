@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
+
+from artifacts.card import ArtifactError
 from serve.config import GeneratorSettings
 from serve.engine import Adapters, DraftCache, Engine
 from serve.exchange import Adapter, DraftQuery, Drafts
@@ -109,6 +112,9 @@ async def test_a_version_whose_successor_is_used_is_unloaded_and_so_is_a_voice_t
     unloaded: list[int] = []
 
     class Llm:
+        async def add_lora(self, request: object) -> bool:
+            return True
+
         async def remove_lora(self, number: int) -> None:
             unloaded.append(number)
 
@@ -123,3 +129,17 @@ async def test_a_version_whose_successor_is_used_is_unloaded_and_so_is_a_voice_t
     (tmp_path / "b1").rmdir()
     await adapters.request(Adapter("c", "1", str(tmp_path / "c1")))
     assert unloaded == [numbers["a1"], numbers["b1"]]
+
+
+async def test_a_voice_whose_directory_is_gone_or_broken_is_refused_before_it_reaches_a_step(tmp_path):
+    class Llm:
+        async def add_lora(self, request: object) -> bool:
+            raise ValueError("no adapter_config.json")
+
+    adapters = Adapters(Llm())
+    with pytest.raises(ArtifactError, match="is gone; publish it again"):
+        await adapters.request(Adapter("a", "1", str(tmp_path / "absent")))
+    (tmp_path / "broken").mkdir()
+    for _ in range(2):  # it is not taken for loaded the second time
+        with pytest.raises(ValueError, match="no adapter_config"):
+            await adapters.request(Adapter("a", "1", str(tmp_path / "broken")))

@@ -55,6 +55,17 @@ def test_a_damaged_version_is_refused(tmp_path):
         Voices(tmp_path).get("almanac")
 
 
+def test_a_damaged_pointer_costs_its_own_voice_alone(tmp_path):
+    publish_voice(tmp_path, "almanac")
+    publish_voice(tmp_path, "kiosk")
+    (tmp_path / "kiosk" / "current").write_text("../../etc")
+    voices = Voices(tmp_path)
+    assert voices.get("almanac").fault == ""
+    with pytest.raises(Problem, match="can't be used"):
+        voices.get("kiosk")
+    assert [bool(voice.fault) for voice in voices.all()] == [False, True]
+
+
 def test_an_adapter_of_another_generator_is_not_used_and_its_guide_is(tmp_path):
     publish_voice(tmp_path, "almanac", base="aaa")
     voice = Voices(tmp_path, "bbb").get("almanac")
