@@ -23,9 +23,9 @@ from benchmarks.record import Figures, record
 from benchmarks.shop import prepared_shop
 from copywriting.brief import language_of
 from copywriting.channels import CHANNELS
-from copywriting.check import length_of
 from copywriting.copybook import Piece, load
 from copywriting.facts import facts_of, grounds_of
+from copywriting.faults import length_of
 from copywriting.occasions import name_of
 from copywriting.product import Product
 from demo.showcase import ask

@@ -2,36 +2,28 @@
 
 A draft with a fault is repaired where that leaves a good piece: a sentence of its body is left out, a headline or a button gives way to a
 plain one, a word is replaced as the law's pack says, a closing date or a risk line is added. Else it is refused, with every reason.
-`strict` repairs nothing but length. Finding claims is `claims.py`, the law `law.py`, repair `repair.py`.
+`strict` repairs nothing but length. Finding claims is `claims.py`, the law `law.py`, other faults `faults.py`, repair `repair.py`.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from copywriting.agreement import disagreement
 from copywriting.brief import Brief
-from copywriting.channels import Language, typed_plainly, units_of
+from copywriting.channels import Language, typed_plainly
 from copywriting.claims import Finding, claims_in, ungrounded
 from copywriting.facts import Fact, phrase_facts
+from copywriting.faults import length_faults, length_of, shape_faults, text_faults, wish_faults, word_faults
 from copywriting.hashtags import hashtags_of
-from copywriting.intents import ANSWERS
 from copywriting.law import Verdict
-from copywriting.reading import disguises, fold
+from copywriting.reading import disguises
 from copywriting.repair import additions, fitted, mended
-from copywriting.roles import misused, unpaired
+from copywriting.roles import misused
 from copywriting.second_reader import suspects
 from copywriting.sentences import sentences_of
 from copywriting.slots import CLAIM_KINDS, GAP, fill, literals, slots_in, with_gaps
 from copywriting.voices import spoken
 
-_HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\uf900-\ufaff]")
-_LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ſ]")
-_DANGLING = re.compile(r"[,，、:：(（\-—]$|(?:^|\s)(?:a|an|the|and|or|of)$", re.IGNORECASE)
-_STUTTER = re.compile(r"(\S{4,}?)\s*\1", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_SHOUTED = re.compile(r"(?<![A-Za-z])[A-Z]{5,}(?![A-Za-z])")
 _REPAIRS = 3
 
 
@@ -79,7 +71,7 @@ def check(
     facts = {**facts, **phrase_facts(brief.must_include)}
     lines, worded = _in_the_brands_words(template, brief)
     template = "\n".join(lines)
-    if faults := _shape_faults(lines, brief, facts):
+    if faults := shape_faults(lines, brief, facts):
         verdicts = _verdicts(lines, brief, facts)
         return Refusal(template, tuple(dict.fromkeys((*faults, *map(str, verdicts)))), tuple(verdicts))
     held = _lawful(lines, brief, facts, strict)
@@ -92,10 +84,10 @@ def check(
     done += added.verdicts
     if repairs and (left := _verdicts(lines, brief, facts, added.fixed)):  # what was left out may have been the evidence for what stays
         return Refusal(template, tuple(map(str, left)), tuple(left))
-    if faults := _shape_faults(lines, brief, facts):
+    if faults := shape_faults(lines, brief, facts):
         return Refusal(template, tuple(faults))
     text, spans = fill("\n".join(lines), {slot: fact.text for slot, fact in facts.items()})
-    if faults := _text_faults(text, brief, must_not_include):
+    if faults := text_faults(text, brief, must_not_include):
         return Refusal(template, tuple(faults), tuple(done))
     claims = [_claim(span.slot, span.start, span.end, facts[span.slot]) for span in spans]
     claims = sorted([*claims, *_word_claims(text, lines, claims, brief)], key=lambda claim: claim.start)
@@ -117,13 +109,13 @@ def check_unfinished(template: str, brief: Brief, facts: Mapping[str, Fact], mus
     lines = [typed_plainly(line, brief.channel, brief.language) for line in _in_the_brands_words(template, brief)[0]]
     if not all(lines) or len(lines) > len(brief.channel.parts):
         return None
-    if _word_faults(lines, brief, facts) or _verdicts(lines, brief, facts):
+    if word_faults(lines, brief, facts) or _verdicts(lines, brief, facts):
         return None
     owed = additions([*lines, *[""] * (len(brief.channel.parts) - len(lines))], brief, facts)
     if any(verdict.action == "added" for verdict in owed.verdicts):
         return None
     text, _ = fill("\n".join(lines), {slot: fact.text for slot, fact in facts.items()})
-    return None if _length_faults(text, brief) or _wish_faults(text, brief, must_not_include) else text
+    return None if length_faults(text, brief) or wish_faults(text, brief, must_not_include) else text
 
 
 def _claim(slot: str, start: int, end: int, fact: Fact) -> Claim:
@@ -167,7 +159,7 @@ def _lawful(lines: list[str], brief: Brief, facts: Mapping[str, Fact], strict: b
         if not verdicts:
             return lines, done
         repaired = None if strict or attempt == _REPAIRS else mended(lines, verdicts, brief, facts)
-        if repaired is None or _shape_faults(repaired.lines, brief, facts):
+        if repaired is None or shape_faults(repaired.lines, brief, facts):
             return Refusal(template, tuple(dict.fromkeys(map(str, verdicts))), tuple(verdicts))
         lines = repaired.lines
         done += repaired.verdicts
@@ -205,105 +197,6 @@ def _suspected(said: str, language: Language) -> list[Verdict]:
 
 def _role(finding: Finding) -> Verdict:
     return Verdict("house.slot-role", "facts by reference", finding.kind, finding.text, finding.start, "say of a value only what it is")
-
-
-def _shape_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
-    """Faults that make filling impossible or pointless."""
-    parts = brief.channel.parts
-    if len(lines) != len(parts) or not all(lines):
-        return [f"{len(lines)} part(s), {brief.channel.name} has {list(parts)}"]
-    template = "\n".join(lines)
-    written = frozenset(slots_in(template))
-    faults = [] if "name" in written else ["does not name the product"]
-    faults += [f"breaks off: …{line[-20:]!r}" for line in lines if _DANGLING.search(line)]
-    return faults + _word_faults(lines, brief, facts) + _sense_faults(template, written, brief, facts)
-
-
-def _word_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
-    """Faults of the words that are there, whatever else a draft has or lacks."""
-    template = "\n".join(lines)
-    faults = [f"slot {{{slot}}} has no fact" for slot in dict.fromkeys(slots_in(template)) if slot not in facts]
-    if not in_language(template, brief.language):
-        faults.append(f"not in {brief.language}")
-    said = fold("".join(literals(template))).casefold()
-    faults += [f"repeats {mark!r}, words of others" for mark in sorted(brief.withheld) if mark in said]
-    faults += _competitors(template, brief)
-    faults += [f"slot {{{slot}}} without {{also}}, the product that it is about" for slot in unpaired(frozenset(slots_in(template)))]
-    for line in lines:
-        faults += ["a brace outside a slot" for literal in literals(line) if set("{}") & set(fold(literal))]
-        if any(_STUTTER.search(literal) for literal in literals(line)):
-            faults.append("repeats itself")
-        if any(_SHOUTED.search(literal) for literal in literals(line)):
-            faults.append("shouts: a word in capitals")
-        if _CONTROL.search(line):
-            faults.append("holds a control character")
-    return faults
-
-
-def _sense_faults(template: str, written: frozenset[str], brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
-    """What would leave a reader without an answer, or wince."""
-    faults = []
-    answers = set(ANSWERS.get(brief.intent or "", ())) & facts.keys()
-    if answers and written.isdisjoint(answers):
-        faults.append(f"the shopper asked about {brief.intent}: no {sorted(answers)} in the reply")
-    name = facts["name"].text if "name" in facts and brief.vertical != "books" else ""  # a title is singular: "Corner Noodles is"
-    if brief.language == "en" and (verb := disagreement(template, name)):
-        faults.append(f"{verb!r} after the plural {name!r}")
-    return faults
-
-
-def _text_faults(text: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
-    folded = fold(text).casefold()
-    faults = _length_faults(text, brief) + _wish_faults(text, brief, must_not_include)
-    return faults + [f"must include {phrase!r}" for phrase in brief.must_include if fold(phrase).casefold() not in folded]
-
-
-def _length_faults(text: str, brief: Brief) -> list[str]:
-    faults = []
-    length = units_of(text.replace("\n", ""), brief.channel, brief.language)
-    if length > brief.max_chars:
-        faults.append(f"{length} characters, {brief.channel.name} allows {brief.max_chars}")
-    for part, line in zip(brief.channel.parts, text.split("\n"), strict=False):  # of an unfinished draft there are fewer lines
-        if len(line) > (limit := brief.channel.limit_of(part, brief.language)):
-            faults.append(f"{part} of {len(line)} characters, {brief.channel.name} allows {limit}")
-    return faults
-
-
-def _wish_faults(text: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
-    folded = fold(text).casefold()
-    faults = [f"must not include {phrase!r}" for phrase in must_not_include if fold(phrase).casefold() in folded]
-    if brief.manner:
-        faults += [f"the brand never says {word!r}" for word in brief.manner.never if _says(folded, fold(word).casefold(), brief.language)]
-    return _competitors(text, brief) + faults
-
-
-def _competitors(text: str, brief: Brief) -> list[str]:
-    folded = fold(text).casefold()
-    return [f"names the competitor {name!r}" for name in brief.unnamable if _names(folded, fold(name).casefold())]
-
-
-def _says(folded: str, word: str, language: Language) -> bool:
-    return word in folded if language == "zh" else _names(folded, word)
-
-
-def _names(text: str, name: str) -> bool:
-    """Does the text hold the name as whole words? Chinese has no spaces between them."""
-    at_word = r"(?<![a-z0-9])", r"(?![a-z0-9])"
-    return re.search(at_word[0] + re.escape(name.strip()) + at_word[1], text) is not None
-
-
-def length_of(text: str) -> int:
-    """Characters, part breaks not counted: what a channel's limit bounds."""
-    return len(text) - text.count("\n")
-
-
-def in_language(template: str, language: str) -> bool:
-    """Are the words between slots written in the letters of this language, and of no other? Slots may hold foreign brands. A Cyrillic а
-    in "hаlf" is a foreign letter, and so is an accent that stands by itself."""
-    words = fold("".join(literals(template.replace("\n", " "))))
-    han, latin = len(_HAN.findall(words)), len(_LATIN.findall(words))
-    foreign = any(unicodedata.category(c)[0] in "LM" for c in words if not _HAN.match(c) and not _LATIN.match(c))
-    return not foreign and (han == 0 and latin > 0 if language == "en" else han > 0 and han * 2 > latin)
 
 
 def with_parts_joined(copy: Copy, separator: str) -> Copy:

@@ -10,25 +10,21 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import uuid4
 
 from copywriting.brief import Brief
-from copywriting.check import Refusal, check, check_unfinished
 from copywriting.concerns import answers_in
-from copywriting.facts import Fact
-from copywriting.grammar import grammar
 from copywriting.product import Product
-from copywriting.prompt import PromptStyle, render, writable
-from copywriting.sentences import finished
+from copywriting.prompt import PromptStyle
 from copywriting.shopper import Shopper, anonymous
-from copywriting.variety import near_duplicates, variations
 from feedback.records import Profile
 from serve.answer import build_answer
+from serve.assignment import Assignment
 from serve.briefing import briefed, question_of
-from serve.errors import Problem, StageUnavailable, invalid, unavailable
+from serve.errors import StageUnavailable, invalid, unavailable
 from serve.exchange import Adapter, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
 from serve.messages import CopyAnswer, CopyRequest
 from serve.ranking import Judgement, judge, order
@@ -41,9 +37,6 @@ from serve.voices import Voices
 Value = TypeVar("Value")
 Judged = TypeVar("Judged", PersuasionScore, SentimentScore, ImageMatch)
 
-TOKENS_PER_CHAR = {"zh": 1.0, "en": 0.5}
-DRAFTS_A_PROMPT = 2
-"""Drafts of one variation of a brief: the second is there for when the first does not pass."""
 SCORING_RESERVE_S = 0.25
 """What generation leaves of a deadline to checking, scoring and pairing."""
 SHOPPER_SHARE, SHOPPER_MOST_S = 0.25, 1.0
@@ -91,11 +84,7 @@ class Pipeline:
         try:
             while (event := await events.get()) is not None:
                 yield event
-            answer = await task
-            screen.show(answer.choices[0].text)
-            if not events.empty() and (last := events.get_nowait()) is not None:
-                yield last
-            yield answer
+            yield await task
         finally:
             task.cancel()
 
@@ -112,11 +101,15 @@ class Pipeline:
             found = await self._find(request, shopper, trace)
             found, brief, facts = briefed(request, found, now, voice.guide if voice else None)
             product = found.products[0][0]
-            candidates = await self._candidates(request, brief, facts, voice.adapter if voice else None, event_id, trace, screen)
+            seed = request.seed if request.seed is not None else int(event_id[:8], 16) % 2**31
+            assignment = Assignment(request, brief, facts, seed, self._templates, trace)
+            candidates = await self._candidates(assignment, voice.adapter if voice else None, screen)
             judgements = await self._judge(candidates, product, brief, trace)
             ranking = order([c.copy.text for c in candidates], [j.utility for j in judgements], request.n)
             ranking.sort(key=lambda i: candidates[i].origin == "template")  # what fills a place comes after what was written for it
         versions = self._versions | ({f"voice:{voice.guide.name}": voice.version} if voice else {})
+        if screen is not None:
+            screen.show(candidates[ranking[0]].copy.text)
         return build_answer(request, request_id, event_id, found, brief, [(candidates[i], judgements[i]) for i in ranking], trace, versions)
 
     async def _shopper(self, request: CopyRequest, now: datetime, trace: Trace) -> Shopper | None:
@@ -154,113 +147,46 @@ class Pipeline:
             )
         return found
 
-    async def _candidates(
-        self,
-        request: CopyRequest,
-        brief: Brief,
-        facts: Mapping[str, Fact],
-        adapter: Adapter | None,
-        event_id: str,
-        trace: Trace,
-        screen: Screen | None,
-    ) -> list[Candidate]:
+    async def _candidates(self, assignment: Assignment, adapter: Adapter | None, screen: Screen | None) -> list[Candidate]:
         """4 and 5: drafts from the model, filled and proved; the copybook's in the places that they leave empty."""
-        seed = request.seed if request.seed is not None else int(event_id[:8], 16) % 2**31
-        wanted = request.n + (self._spare_drafts if request.n > 1 else 0)
-        briefs = variations(brief, -(-wanted // DRAFTS_A_PROMPT)) if request.n > 1 else (brief,)
-        query = DraftQuery(
-            tuple(render(each, self._prompt_style) for each in briefs),
-            grammar(writable(brief, self._prompt_style)),
-            min(wanted, DRAFTS_A_PROMPT),
-            _token_budget(brief),
-            request.seed,
-            adapter=adapter,
-        )
-        others = replace(query, seed=(seed + 1) % 2**31) if request.seed is not None else replace(query, renew=True)
-        candidates = await self._drafted((query, others), brief, facts, request, trace, screen)
+        trace = assignment.trace
+        candidates = await self._drafted(assignment, adapter, screen)
         with trace.timed("check"):
-            if len(candidates) < request.n:
-                candidates += self._templated(candidates, brief, facts, request, seed, trace)
+            if len(candidates) < assignment.request.n:
+                candidates += assignment.templated(candidates)
         if not candidates:
-            raise _no_copy(request, brief, trace)
+            raise assignment.no_copy()
         if screen is not None:
             screen.show(candidates[0].copy.text)  # whole, while it is being scored
         return candidates
 
-    async def _drafted(
-        self,
-        attempts: Sequence[DraftQuery],
-        brief: Brief,
-        facts: Mapping[str, Fact],
-        request: CopyRequest,
-        trace: Trace,
-        screen: Screen | None,
-    ) -> list[Candidate]:
-        """Drafts of the first attempt of which any pass the check."""
-        for query in attempts:
-            call = self._stages.draft(query) if screen is None else self._grown(query, brief, facts, request, trace, screen)
+    async def _drafted(self, assignment: Assignment, adapter: Adapter | None, screen: Screen | None) -> list[Candidate]:
+        """Drafts that pass the check. Where none does, others are asked for once."""
+        trace = assignment.trace
+        for query in assignment.queries(self._prompt_style, self._spare_drafts, adapter):
+            call = self._stages.draft(query) if screen is None else self._grown(query, assignment, screen)
             with trace.timed("generation"):
                 drafted = await self._or_degrade(trace, "generator", call, reserve_s=SCORING_RESERVE_S)
             if drafted is None:
                 return []
             trace.drafts = trace.drafts.and_then(drafted)
             with trace.timed("check"):
-                candidates = self._checked(drafted.texts, brief, facts, request, trace)
+                candidates = assignment.checked(drafted.texts)
             if candidates:
                 return candidates
         trace.degraded.append("generator: no draft passed the check")
         return []
 
-    async def _grown(
-        self, query: DraftQuery, brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace, screen: Screen
-    ) -> Drafts:
-        """Drafts, of which the first is shown as far as its sentences may be read: each text that is shown passed the check as a whole."""
+    async def _grown(self, query: DraftQuery, assignment: Assignment, screen: Screen) -> Drafts:
+        """Drafts, of which the first is shown while it grows, as far as it may be read."""
         async with aclosing(self._stages.stream(query)) as events:
             async for event in events:
                 if isinstance(event, Drafts):
                     return event
-                draft = finished(event)
-                text = check_unfinished(draft, brief, facts, request.must_not_include)
-                if text is not None and self._templates.misplaced(draft, brief) is None:
-                    trace.reached("first_text")
+                if (text := assignment.readable(event)) is not None:
+                    assignment.trace.reached("first_text")
                     screen.show(text)
         raise StageUnavailable("generator", "ended without drafts")
-
-    def _checked(
-        self, drafts: Sequence[str], brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, trace: Trace
-    ) -> list[Candidate]:
-        """The different drafts that may leave."""
-        kept: dict[str, Candidate] = {}
-        for draft in drafts:
-            misplaced = self._templates.misplaced(draft, brief)
-            verdict = (
-                Refusal(draft, (misplaced,)) if misplaced else check(draft, brief, facts, request.must_not_include, strict=request.strict)
-            )
-            if isinstance(verdict, Refusal):
-                trace.refused.append(verdict)
-            else:
-                kept.setdefault(verdict.text, Candidate(verdict, "model"))
-        candidates = list(kept.values())
-        alike = near_duplicates([candidate.copy.text for candidate in candidates])
-        trace.alike += len(alike)
-        return [candidate for number, candidate in enumerate(candidates) if number not in alike]
-
-    def _templated(
-        self, drafted: Sequence[Candidate], brief: Brief, facts: Mapping[str, Fact], request: CopyRequest, seed: int, trace: Trace
-    ) -> list[Candidate]:
-        """Pieces of the copybook for the places that drafts left empty: the first that pass, best suited first."""
-        texts = {candidate.copy.text for candidate in drafted}
-        passed: list[Candidate] = []
-        for template in self._templates.suitable(brief, seed):
-            if len(texts) == request.n:
-                break
-            verdict = check(template, brief, facts, request.must_not_include, strict=request.strict)
-            if isinstance(verdict, Refusal):
-                trace.unusable.append(verdict)
-            elif verdict.text not in texts:
-                texts.add(verdict.text)
-                passed.append(Candidate(verdict, "template"))
-        return passed
 
     async def _judge(self, candidates: Sequence[Candidate], product: Product, brief: Brief, trace: Trace) -> list[Judgement]:
         """6, 7 and 8: scores and images in parallel, then one utility for each candidate."""
@@ -304,18 +230,3 @@ class Pipeline:
 
 async def _as_coroutine(call: Awaitable[Value]) -> Value:
     return await call
-
-
-def _no_copy(request: CopyRequest, brief: Brief, trace: Trace) -> Problem:
-    """Which wish of the request left no copy standing."""
-    reasons = sorted({reason for refusal in (*trace.refused, *trace.unusable) for reason in refusal.reasons})
-    detail = f"no copy for {brief.channel.name} is left: {reasons[:5]}"
-    if any("must not include" in reason for reason in reasons):
-        return invalid("must_not_include", request.must_not_include, detail, "leave out phrases that the product's own facts contain")
-    if any("characters" in reason for reason in reasons):
-        return invalid("max_chars", brief.max_chars, detail, "raise max_chars, or shorten must_include")
-    return invalid("product_id", request.product_id, detail, "give the product a short plain name, or add pieces to the copybook")
-
-
-def _token_budget(brief: Brief) -> int:
-    return int(brief.max_chars * TOKENS_PER_CHAR[brief.language]) + 24

@@ -1,4 +1,4 @@
-"""The training loop that every run shares: seeds, shards, learning rate, checkpoints, reports. What is trained is the caller's `Recipe`.
+"""The training loop that every run shares: seeds, shards, checkpoints, reports. What is trained is the caller's `Recipe`.
 
 Data-parallel by DDP. Every rank takes the same number of steps; rank 0's clock decides for all when to save and when to stop. A
 run that goes on from a checkpoint sees the batches that it would have seen.
@@ -20,13 +20,13 @@ from torch import Tensor, nn
 
 from artifacts.card import ArtifactError, verify, write_card
 from train import job
+from train.optimizers import Optimizer, learning_rate_share, optimizer_of
 from train.publish import MODEL
 from train.settings import TrainConfig
 
 Batch = Mapping[str, Tensor]
 _STATE = "state.pt"
 _BUCKET = 16  # batches that are sorted by length together: little padding, still well mixed
-_FLOOR = 0.05  # the learning rate ends at this share of its peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,6 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-
-
-def learning_rate_share(done: float, warmup: float) -> float:
-    """Linear rise over `warmup`, then half a cosine down to 5 %. `done` and `warmup` are shares of the run, 0 to 1."""
-    if done < warmup:
-        return done / warmup
-    return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / (1 - warmup))))
 
 
 def shard(count: int, batch_size: int, *, seed: int, epoch: int, rank: int, world: int, lengths: Sequence[int] = ()) -> list[list[int]]:
@@ -92,7 +85,7 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     """Train until the epochs or the seconds are over, then save a last checkpoint with the exported model. Call on every rank."""
     torch.set_num_threads(config.threads_per_worker)
     device = job.device()
-    optimizer = _optimizer(model.to(device), config)
+    optimizer = optimizer_of(model.to(device), config)
     seed_everything(config.seed + job.rank())  # dropout differs by rank; a restored run goes on with its own random state
     state = _restore(model, optimizer, device)
     wrapped = job.distributed(model)
@@ -116,47 +109,6 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     metrics = _evaluate(model, recipe) | state.before
     _save(model, optimizer, state, metrics, recipe.export)
     job.tell({"done": 1.0, "step": state.step, "loss": clock.loss, **metrics})
-
-
-class _Together:
-    """Two optimizers, each for its own parameters, as one."""
-
-    def __init__(self, *each: torch.optim.Optimizer) -> None:
-        self._each = each
-        self.param_groups = [group for one in each for group in one.param_groups]
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        for one in self._each:
-            one.zero_grad(set_to_none)
-
-    def step(self) -> None:
-        for one in self._each:
-            one.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {str(number): one.state_dict() for number, one in enumerate(self._each)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        for number, one in enumerate(self._each):
-            one.load_state_dict(state[str(number)])
-        self.param_groups = [group for one in self._each for group in one.param_groups]
-
-
-Optimizer = torch.optim.Optimizer | _Together
-
-
-def _optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
-    """AdamW, or Muon for the matrices of the layers and AdamW for the rest; vectors (norms, biases) and embeddings are not decayed."""
-    decayed = [p for name, p in model.named_parameters() if p.requires_grad and p.ndim > 1 and "embed" not in name]
-    others = [p for name, p in model.named_parameters() if p.requires_grad and not (p.ndim > 1 and "embed" not in name)]
-    if config.optimizer == "muon" and (matrices := [p for p in decayed if p.ndim == 2]):
-        others += [p for p in decayed if p.ndim != 2]
-        return _Together(
-            torch.optim.Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
-        )
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
 def _batches(config: TrainConfig, recipe: Recipe, steps_per_epoch: int, start: int) -> Iterator[Batch]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from copywriting.check import Copy, Refusal, check, in_language, length_of, with_parts_joined
+from copywriting.check import Copy, Refusal, check, with_parts_joined
+from copywriting.faults import in_language, length_of
 from tests.fakes import brief_for, facts_for, make_product, percent_off, write_brief
 
 PAGE = "{name}，冬天的一句话\n出门前摸一摸{material}的温度，{feature}会记得把风关在外面。\n去看看"

@@ -18,8 +18,9 @@ from train import tokenizer
 from train.classifier import ClassifierConfig
 from train.generator import GeneratorConfig, start
 from train.job import launch, run_command
-from train.loop import in_bf16, learning_rate_share, shard
+from train.loop import in_bf16, shard
 from train.metrics import calibration_error, class_temperature, f1, label_temperature, sigmoid, softmax
+from train.optimizers import learning_rate_share
 from train.progress import ProgressDisplay
 from train.publish import MODEL, publish
 from train.settings import ConfigError, TrainConfig, data_hash, load_config, parse_overrides, read_command_line
