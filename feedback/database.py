@@ -7,7 +7,9 @@ One code path for both. Nothing is connected to before it is needed, so a proces
 database that another version of this schema made is refused.
 """
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -199,8 +201,23 @@ def _make_folder(path: Path, shown: str) -> None:
 def _open_file(connection: Any, _: Any) -> None:
     """WAL lets readers go on while one writes; FULL has every commit on the disk before it returns."""
     connection.isolation_level = None  # the driver would begin transactions of its own, too late to lock them
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _to_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _to_wal(connection: Any) -> None:
+    """Two that open a new file at once both turn it to WAL, for which SQLite waits for nobody: here the second waits for the first."""
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_file(connection: sa.Connection) -> None:

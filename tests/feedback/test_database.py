@@ -158,11 +158,16 @@ def test_a_commit_is_on_the_disk_before_it_returns(url, database):
 
 
 def test_two_that_start_at_once_make_the_tables_once(url):
-    code = f"from feedback.database import Database; Database({url!r}).ping()"
-    both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE) for _ in range(2)]
+    code = f"from feedback.database import Database; import sys; d = Database({url!r}); print(flush=True); sys.stdin.read(); d.ping()"
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **streams) for _ in range(2)]
     for process in both:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors.decode()
+        process.stdout.readline()  # it has imported everything: from here on the two are within a millisecond
+    for process in both:
+        process.stdin.close()
+    for process in both:
+        errors = process.stderr.read()
+        assert process.wait(timeout=60) == 0, errors.decode()
 
 
 def test_the_records_load_no_database_library():
