@@ -75,7 +75,8 @@ def faults_of(answer: dict[str, Any], choice: dict[str, Any], catalogue: Catalog
         faults.append("unfilled_slot")
     if any(not set(range(match.start(), match.end())) <= covered for match in _DIGITS.finditer(text)):
         faults.append("ungrounded_number")
-    if product.name not in text:
+    names = (text[claim["start"] : claim["end"]] for claim in choice["claims"] if claim["slot"] == "name")
+    if product.name not in text and not any(_is_short_for(name, product.name) for name in names):
         faults.append("product_not_named")
     words = "".join(character for i, character in enumerate(text) if i not in covered)
     han = len(re.findall(r"[\u3400-\u9fff]", words))
@@ -89,16 +90,23 @@ def _is_proved(claim: dict[str, Any], text: str, answer: dict[str, Any], product
     said, slot = text[claim["start"] : claim["end"]], claim["slot"]
     if slot is None:  # a word that a text of the product says too
         return any(said.casefold() in ground.text.casefold() for ground in grounds_of(product, answer["locale"]))
-    if said.startswith("#") or claim.get("kind") == "disclosure":
+    if said.startswith("#") or claim.get("kind") == "disclosure" or slot.startswith("shopper."):
         return not _DIGITS.search(said)
     if slot == "recent":
         return claim["value"] in catalogue and catalogue.product(claim["value"], answer["locale"]).name == said
     if slot == "occasion":
         return said == name_of(claim["value"], language_of(answer["locale"]))
-    if slot.startswith("shopper."):
-        return not _DIGITS.search(said)
+    if slot in ("name", "also") and claim["derivation"].startswith("shortened from "):
+        whole = product.name if slot == "name" else catalogue.product(claim["value"], answer["locale"]).name
+        return _is_short_for(said, whole)
     fact = facts_of(product, locale=answer["locale"], now=datetime.now(UTC)).get(slot)
     return fact is not None and (fact.text, fact.value, fact.source, fact.version) == (said, *(claim[key] for key in _PROOF))
+
+
+def _is_short_for(name: str, whole: str) -> bool:
+    """Is it some of the words of the whole name, in their order, with its noun?"""
+    words = iter(whole.replace(",", " ").split())
+    return bool(name.strip()) and all(word in words for word in name.replace(",", " ").split())
 
 
 def template_of(choice: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ import re
 
 _PLURAL = re.compile(r"[a-z](?<![siu])s$", re.IGNORECASE)
 _SINGULAR = {"savings", "news", "series", "lens", "canvas", "atlas", "christmas", "gas"}
-_SINGULAR_VERB = re.compile(
-    r"\{name\} (?!this\b|as\b|plus\b|versus\b|always\b|its\b|besides\b|unless\b|across\b|perhaps\b)"
+_SINGULAR_VERB = (
+    r"(?!this\b|as\b|plus\b|versus\b|always\b|its\b|besides\b|unless\b|across\b|perhaps\b)"
     r"(?:(?:is|was|has|does)(?:n't)?\b|[a-z]{2,}(?<![su])s\b)"
 )
 
@@ -19,7 +19,7 @@ def is_plural(name: str) -> bool:
     return bool(_PLURAL.search(last)) and last.casefold() not in _SINGULAR
 
 
-def disagreement(template: str, name: str) -> str | None:
-    """The verb of the singular that a template puts behind this plural name; None where there is none."""
-    found = _SINGULAR_VERB.search(template) if is_plural(name) else None
-    return found.group().removeprefix("{name} ") if found else None
+def disagreement(template: str, slot: str) -> str | None:
+    """The verb of the singular that a template puts behind this slot, whose value is a plural; None where there is none."""
+    found = re.search(rf"\{{{re.escape(slot)}\}} {_SINGULAR_VERB}", template)
+    return found.group().partition("} ")[2] if found else None

@@ -27,12 +27,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What to write. `slots` are the available ones in the order of `SLOTS`; `principles` those the facts can prove. `doubts` and `likings`
-    are names of aspects (`copywriting/aspects.yaml`), `market` notes on what competitors do, without names; `unnamable` are those names,
-    for the check alone; so are `jurisdictions`, `audience`, `category` (the product's own words for what it is) and `grounds`, texts of
-    the product that can prove a word; `withheld` are marks of data that was refused and of what the shopper says in a chat, which no
-    writer may repeat. `manner` is how the brand speaks; `opening` and `structure` say how the piece should begin and how full it should
-    be (`copywriting/variety.py`)."""
+    """What to write. `slots` are the available ones in the order of `SLOTS`; `principles` those the facts can prove. `doubts` and
+    `likings` are names of aspects (`copywriting/aspects.yaml`), `market` notes on what competitors do, without names; `unnamable` are
+    those names, for the check alone; so are `jurisdictions`, `audience`, `category` (the product's own words for what it is) and
+    `grounds`, texts of the product that can prove a word; `withheld` are marks of data that was refused and of what the shopper says in a
+    chat, which no writer may repeat. `manner` is how the brand speaks; `together` how many products the piece is about; `opening` and
+    `structure` say how the piece should begin and how full it should be (`copywriting/variety.py`)."""
 
     language: Language
     channel: Channel
@@ -60,6 +60,7 @@ class Brief:
     category: str = ""
     withheld: frozenset[str] = frozenset()
     manner: Manner | None = None
+    together: int = 1
 
     @property
     def case(self) -> Case:

@@ -38,12 +38,24 @@ class Channel:
         """How long one part may be."""
         return self.part_chars.get(part, self.max_chars)[language]
 
+    def room_for_a_name(self, language: Language, max_chars: int | None = None) -> int:
+        """How long a product's name may be, so that words fit beside it: in each part of a channel that is tight as a whole, in the body of
+        another. `max_chars` lowers the whole."""
+        whole = min(self.max_chars[language], max_chars or self.max_chars[language])
+        parts = [min(self.limit_of(part, language), whole) for part in self.parts if part != "cta"]
+        room = min(parts) if whole <= _TIGHT[language] else max(parts)
+        return max(room - _WORDS_BESIDE_A_NAME[language], _SHORTEST_NAME)
+
 
 def _limit(zh: int, en: int) -> Limit:
     return {"zh": zh, "en": en}
 
 
 _CTA = _limit(12, 30)
+_WORDS_BESIDE_A_NAME = _limit(8, 6)
+_TIGHT = _limit(80, 120)
+"""A channel of no more characters has no part in which a long name could stand."""
+_SHORTEST_NAME = 12
 
 CHANNELS: dict[str, Channel] = {
     channel.name: channel

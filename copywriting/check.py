@@ -74,7 +74,7 @@ def check(
     if faults := shape_faults(lines, brief, facts):
         verdicts = _verdicts(lines, brief, facts)
         return Refusal(template, tuple(dict.fromkeys((*faults, *map(str, verdicts)))), tuple(verdicts))
-    held = _lawful(lines, brief, facts, strict)
+    before, held = lines, _lawful(lines, brief, facts, strict)
     if isinstance(held, Refusal):
         return held
     lines, done = held
@@ -84,7 +84,7 @@ def check(
     done += added.verdicts
     if repairs and (left := _verdicts(lines, brief, facts, added.fixed)):  # what was left out may have been the evidence for what stays
         return Refusal(template, tuple(map(str, left)), tuple(left))
-    if faults := shape_faults(lines, brief, facts):
+    if lines != before and (faults := shape_faults(lines, brief, facts)):
         return Refusal(template, tuple(faults))
     text, spans = fill("\n".join(lines), {slot: fact.text for slot, fact in facts.items()})
     if faults := text_faults(text, brief, must_not_include):

@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton
+from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal
 
 from copywriting.brief import language_of
@@ -56,13 +57,14 @@ def facts_of(
     occasion: str = "everyday",
     shopper: Shopper | None = None,
     recent: Product | None = None,
-    also: Product | None = None,
+    also: Sequence[Product] = (),
     law: Law | None = None,
     case: Case | None = None,
     strict: bool = False,
 ) -> dict[str, Fact]:
-    """Every slot that has a value for this product, shopper and moment. `recent` is the shopper's last purchase, `also` a product offered
-    together with this one. With `law` and `case` phrases and reference prices are what the law allows; `strict` needs proof of each."""
+    """Every slot that has a value for this product, shopper and moment. `recent` is the shopper's last purchase, `also` what is offered
+    together with this one, as `bundled` gives it. With `law` and `case` phrases and reference prices are what the law allows; `strict`
+    needs proof of each."""
     row = f"products/{product.product_id}/{product.locale}"
     price = pricing(product, now, law.reference_price if law else None, strict=strict)
     texts = _product_texts(product, locale, law, case) | _price_texts(product, price, locale) | _offer_texts(product, price, locale, now)
@@ -72,7 +74,7 @@ def facts_of(
         facts["category"] = Fact("category", label, label, row, product.version)
     if name := name_of(occasion, language_of(locale)):
         facts["occasion"] = Fact("occasion", name, occasion, "calendar" if occasion in KNOWN else "market", 0)
-    if also is not None and also.product_id != product.product_id:
+    if also:
         facts |= _together(also, price, product.currency, locale, now, law)
     if shopper and shopper.personalise:
         facts |= _personal_facts(product, shopper, recent)
@@ -189,17 +191,30 @@ def _evidence_texts(product: Product, locale: str) -> Texts:
     return texts
 
 
-def _together(also: Product, price: Pricing | None, currency: str | None, locale: str, now: datetime, law: Law | None) -> dict[str, Fact]:
-    """The other product of a bundle; a price only where both are in one currency, which are the only ones that can be added."""
-    named = _plain_texts({"also": also.name})
-    row = f"products/{also.product_id}/{also.locale}"
-    facts = {slot: Fact(slot, text, also.product_id, row, also.version) for slot, text in named.items()}
-    other = pricing(also, now, law.reference_price if law else None)
-    if facts and price and other and currency is not None and also.currency == currency:
-        total = price.pays + other.pays
-        facts["also.price"] = Fact("also.price", money(other.pays, currency, locale), str(other.pays), row, also.version, other.derivation)
-        how = f"{price.pays} + {other.pays} = {total} {currency}"
-        facts["total"] = Fact("total", money(total, currency, locale), str(total), row, also.version, how)
+def bundled(product: Product, others: Sequence[Product]) -> tuple[Product, ...]:
+    """Those of the others that a piece about this product can name beside it, each once."""
+    found = {each.product_id: each for each in others if each.product_id != product.product_id and plain_text(each.name)}
+    return tuple(found.values())
+
+
+def _together(
+    also: Sequence[Product], price: Pricing | None, currency: str | None, locale: str, now: datetime, law: Law | None
+) -> dict[str, Fact]:
+    """The other products of a bundle, several as a list; prices only where all are in one currency, which are the only ones that can be
+    added. What one of several costs is not said: the list has no place for it."""
+    names = [plain_text(each.name) or each.name for each in also]
+    rows, version = " + ".join(f"products/{each.product_id}/{each.locale}" for each in also), max(each.version for each in also)
+    text = format_list(names, locale=_babel(locale))
+    facts = {"also": Fact("also", text, " + ".join(each.product_id for each in also), rows, version)}
+    prices = [price, *(pricing(each, now, law.reference_price if law else None) for each in also)]
+    pays = [each.pays for each in prices if each]
+    if currency is None or len(pays) < len(prices) or any(each.currency != currency for each in also):
+        return facts
+    if len(also) == 1 and (only := prices[1]):
+        facts["also.price"] = Fact("also.price", money(only.pays, currency, locale), str(only.pays), rows, version, only.derivation)
+    total = sum(pays, Decimal(0))
+    how = f"{' + '.join(map(str, pays))} = {total} {currency}"
+    facts["total"] = Fact("total", money(total, currency, locale), str(total), rows, version, how)
     return facts
 
 

@@ -4,13 +4,13 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from copywriting.agreement import disagreement
+from copywriting.agreement import disagreement, is_plural
 from copywriting.brief import Brief
 from copywriting.channels import Language, units_of
 from copywriting.facts import Fact
 from copywriting.intents import ANSWERS
 from copywriting.reading import fold
-from copywriting.roles import unpaired
+from copywriting.roles import of_a_pair, unpaired
 from copywriting.slots import literals, slots_in
 
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\uf900-\ufaff]")
@@ -18,6 +18,7 @@ _LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ſ]")
 _DANGLING = re.compile(r"[,，、:：(（\-—]$|(?:^|\s)(?:a|an|the|and|or|of)$", re.IGNORECASE)
 _STUTTER = re.compile(r"(\S{4,}?)\s*\1", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_PAIR = 2
 _SHOUTED = re.compile(r"(?<![A-Za-z])[A-Z]{5,}(?![A-Za-z])")
 
 
@@ -43,6 +44,8 @@ def word_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact]) -
     faults += [f"repeats {mark!r}, words of others" for mark in sorted(brief.withheld) if mark in said]
     faults += _competitors(template, brief)
     faults += [f"slot {{{slot}}} without {{also}}, the product that it is about" for slot in unpaired(frozenset(slots_in(template)))]
+    if brief.together > _PAIR:
+        faults += [f"{word!r} of {brief.together} products" for word in of_a_pair("\n".join(literals(template)), brief.language)]
     for line in lines:
         faults += ["a brace outside a slot" for literal in literals(line) if set("{}") & set(fold(literal))]
         if any(_STUTTER.search(literal) for literal in literals(line)):
@@ -60,10 +63,18 @@ def _sense_faults(template: str, written: frozenset[str], brief: Brief, facts: M
     answers = set(ANSWERS.get(brief.intent or "", ())) & facts.keys()
     if answers and written.isdisjoint(answers):
         faults.append(f"the shopper asked about {brief.intent}: no {sorted(answers)} in the reply")
-    name = facts["name"].text if "name" in facts and brief.vertical != "books" else ""  # a title is singular: "Corner Noodles is"
-    if brief.language == "en" and (verb := disagreement(template, name)):
-        faults.append(f"{verb!r} after the plural {name!r}")
+    for slot in _plural_names(brief, facts):
+        if verb := disagreement(template, slot):
+            faults.append(f"{verb!r} after the plural {facts[slot].text!r}")
     return faults
+
+
+def _plural_names(brief: Brief, facts: Mapping[str, Fact]) -> list[str]:
+    """Slots of English names in the plural, a list of several among them. A book's title is singular: "Corner Noodles is"."""
+    if brief.language != "en":
+        return []
+    names = {slot: facts[slot].text for slot in ("name", "also") if slot in facts and brief.vertical != "books"}
+    return [slot for slot, name in names.items() if is_plural(name) or (slot == "also" and brief.together > _PAIR)]
 
 
 def text_faults(text: str, brief: Brief, must_not_include: Sequence[str]) -> list[str]:
@@ -119,5 +130,6 @@ def in_language(template: str, language: str) -> bool:
     in "hаlf" is a foreign letter, and so is an accent that stands by itself."""
     words = fold("".join(literals(template.replace("\n", " "))))
     han, latin = len(_HAN.findall(words)), len(_LATIN.findall(words))
-    foreign = any(unicodedata.category(c)[0] in "LM" for c in words if not _HAN.match(c) and not _LATIN.match(c))
+    other = _LATIN.sub("", _HAN.sub("", words))
+    foreign = not other.isascii() and any(unicodedata.category(c)[0] in "LM" for c in other)
     return not foreign and (han == 0 and latin > 0 if language == "en" else han > 0 and han * 2 > latin)

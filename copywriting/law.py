@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from copywriting.channels import Language
 from copywriting.claims import Finding, claims_in
@@ -97,7 +97,7 @@ class Law:
 
     def applying(self, case: Case, written: Collection[str] = ()) -> Iterator[Rule]:
         """The rules that hold in this case for a piece that writes these slots."""
-        return (rule for rule in self.rules if _applies(rule.when, case, written))
+        return (rule for rule in _in_case(self, case) if not rule.when.slots or not set(rule.when.slots).isdisjoint(written))
 
     def judge(self, line: str, findings: Sequence[Finding], case: Case) -> list[Verdict]:
         """Verdicts on one line of a template: on each ungrounded claim, and on words that are forbidden whatever proves them."""
@@ -149,7 +149,13 @@ class Law:
         return [rule for rule in self.applying(case) if rule.disclose]
 
 
-def _applies(when: When, case: Case, written: Collection[str]) -> bool:
+@lru_cache(maxsize=4096)
+def _in_case(law: Law, case: Case) -> tuple[Rule, ...]:
+    """Kept, since every line of every draft of a request asks it anew."""
+    return tuple(rule for rule in law.rules if _applies(rule.when, case))
+
+
+def _applies(when: When, case: Case) -> bool:
     product = when.product.get("zh"), when.product.get("en")
     return (
         (not when.verticals or case.vertical in when.verticals)
@@ -157,7 +163,6 @@ def _applies(when: When, case: Case, written: Collection[str]) -> bool:
         and (not when.audience or bool(case.audience & set(when.audience)))
         and (not when.channels or case.channel in when.channels)
         and (not when.intents or case.intent in when.intents)
-        and (not when.slots or not set(when.slots).isdisjoint(written))
         and (not when.product or any(each and re.search(each, case.product, re.IGNORECASE) for each in product))
     )
 

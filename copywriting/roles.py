@@ -74,6 +74,15 @@ def misused(line: str, language: Language) -> tuple[Finding, ...]:
 
 
 _PAIRED = ("also.price", "total")
+_OF_A_PAIR = {
+    "zh": re.compile(r"两|俩|一对|成对|成双|双双|二者|二人|搭档|另一"),
+    "en": re.compile(r"\b(?:both|pair(?:s|ed)?|two|twos|twosome|couples?|duo|each other|either|neither)\b", re.IGNORECASE),
+}
+
+
+def of_a_pair(text: str, language: Language) -> tuple[str, ...]:
+    """Words that speak of two things, as copy for a bundle of two does."""
+    return tuple(match.group() for match in _OF_A_PAIR[language].finditer(text))
 
 
 def unpaired(slots: frozenset[str]) -> tuple[str, ...]:

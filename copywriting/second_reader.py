@@ -6,7 +6,9 @@ suspects is left out or refused as any unproved claim. Made by `python -m train.
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +47,10 @@ class SecondReader:
         told = json.loads((directory / "reader.json").read_text(encoding="utf-8"))
         self._weights = {language: tensors[language].astype(np.float32) for language in _NGRAMS}
         self._bias, self._threshold = told["bias"], told["threshold"]
-        self._analyzers = {"zh": vectorizer("zh").build_analyzer(), "en": vectorizer("en").build_analyzer()}
 
     def suspicion(self, sentence: str, language: Language) -> float:
         """How much a sentence (slots as gaps) reads like a claim, 0 to 1."""
-        counts = Counter(map(_place_of, self._analyzers[language](bare(sentence))))
+        counts = Counter(_places_in(bare(sentence), language))
         places, values = (np.fromiter(part, np.int64, len(counts)) for part in (counts.keys(), counts.values()))
         length = float(np.sqrt(values @ values)) or 1.0
         logit = float(values @ self._weights[language][places]) / length + self._bias[language]
@@ -60,9 +61,27 @@ class SecondReader:
         return len(bare(sentence)) >= _SHORTEST and self.suspicion(sentence, language) >= self._threshold[language]
 
 
+@cache
+def _analyzer(language: Language) -> Callable[[str], list[str]]:
+    analyzer: Callable[[str], list[str]] = vectorizer(language).build_analyzer()
+    return analyzer
+
+
+def _places_in(sentence: str, language: Language) -> Iterator[int]:
+    """Where `HashingVectorizer` counts the n-grams of a sentence: what its transform does, without the checks that cost more than the
+    sentence. English n-grams end with their word, and words come again."""
+    if language == "zh":
+        return map(_place_of, _analyzer("zh")(sentence))
+    return chain.from_iterable(map(_places_in_word, sentence.split()))
+
+
+@lru_cache(maxsize=1 << 15)
+def _places_in_word(word: str) -> tuple[int, ...]:
+    return tuple(map(_place_of, _analyzer("en")(word)))
+
+
 @lru_cache(maxsize=1 << 17)
 def _place_of(ngram: str) -> int:
-    """Where `HashingVectorizer` counts an n-gram: what its transform does, without the checks that cost more than the sentence."""
     return int(abs(murmurhash3_32(ngram, seed=0)) % FEATURES)
 
 

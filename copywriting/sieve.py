@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 import re2
 
 _ZERO_WIDTH = frozenset("bBAZ")
-_WIDER = {"w": r"\pL\pN\pM_", "s": r"\s\pZ\x1c-\x1f\x85", "d": r"\pN"}
-"""Python's classes know all of Unicode, RE2's the ASCII of it."""
+_WIDER = {"w": r"0-9A-Za-z_\x{80}-\x{10FFFF}", "s": r"\s\pZ\x1c-\x1f\x85", "d": r"0-9\x{660}-\x{10FFFF}"}
+"""Python's classes know all of Unicode, RE2's the ASCII of it. Everything beyond ASCII is a quarter of the automaton that \\pL is."""
 _ANY = "(?s:.)"
 _MEMORY = 256 << 20
 """Bytes that RE2 may keep of what it has worked out."""

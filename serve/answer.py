@@ -57,13 +57,19 @@ def build_answer(
     )
 
 
+def _not_bundled(request: CopyRequest, found: Found, brief: Brief) -> list[str]:
+    """What of `bundle_with` no piece could name."""
+    named = {each.product_id for each in found.also} if "also" in brief.slots else set()
+    return [each for each in request.partners if each not in named and not (each == "auto" and named)]
+
+
 def _notices(request: CopyRequest, found: Found, brief: Brief) -> list[Notice]:
     """What the request asked for and did not get, and what its caller should know of the product."""
     product = found.products[0][0]
     notices = []
-    if request.bundle_with is not None and "also" not in brief.slots:
-        detail, remedy = "no other product can be named with this one", "name another product_id, or leave bundle_with out"
-        notices.append(Notice(field="bundle_with", value=request.bundle_with, detail=detail, remedy=remedy))
+    if left_out := _not_bundled(request, found, brief):
+        detail, remedy = "can't be named with this product", "name another product_id, or leave it out of bundle_with"
+        notices.append(Notice(field="bundle_with", value=", ".join(left_out), detail=detail, remedy=remedy))
     if found.new_shopper:
         detail, remedy = "never seen: answered as for anyone", "ingest the shopper, or describe them in `shopper`"
         notices.append(Notice(field="shopper_id", value=str(request.shopper_id), detail=detail, remedy=remedy))

@@ -22,6 +22,8 @@ from serve.trace import Candidate, Trace
 TOKENS_PER_CHAR = {"zh": 1.0, "en": 0.5}
 DRAFTS_A_PROMPT = 2
 """Drafts of one variation of a brief: the second is there for when the first does not pass."""
+MORE_AGAIN = 2
+"""How many more drafts are asked for once the only one did not pass: its brief is a hard one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Assignment:
     trace: Trace
 
     def queries(self, style: PromptStyle, spare_drafts: int, adapter: Adapter | None) -> tuple[DraftQuery, DraftQuery]:
-        """What to ask the generator for, and what to ask where none of that passes: other drafts, in the cache in the place of those."""
+        """What to ask the generator for, and what where none of that passes: other drafts, more of them, cached in the place of those."""
         request, brief = self.request, self.brief
         wanted = request.n + (spare_drafts if request.n > 1 else 0)
         briefs = variations(brief, -(-wanted // DRAFTS_A_PROMPT)) if request.n > 1 else (brief,)
@@ -48,7 +50,8 @@ class Assignment:
             request.seed,
             adapter=adapter,
         )
-        return query, replace(query, seed=(self.seed + 1) % 2**31) if request.seed is not None else replace(query, renew=True)
+        again = replace(query, more=0 if request.n > 1 else MORE_AGAIN)
+        return query, replace(again, seed=(self.seed + 1) % 2**31) if request.seed is not None else replace(again, renew=True)
 
     def readable(self, growing: str) -> str | None:
         """The filled text of a growing draft, as far as its sentences may be read: all of it passed the check as a whole."""

@@ -3,21 +3,25 @@
 Pure: nothing here waits for a stage.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from copywriting.brief import Brief, Turn, case_of, make_brief
+from copywriting.channels import CHANNELS, Language
 from copywriting.concerns import concerns_of
 from copywriting.dialogue import Reply, question_in, reply_to
-from copywriting.facts import Fact, day_in, facts_of, grounds_of
+from copywriting.facts import Fact, bundled, day_in, facts_of, grounds_of
 from copywriting.law import Case, Law, Verdict, audience_of, jurisdictions_of, law_of
 from copywriting.market import Market, market_on, notes_of, unnamable
-from copywriting.plain import MAX_PLAIN
+from copywriting.plain import MAX_PLAIN, plain_text
 from copywriting.principles import APPEALS, PRINCIPLES
 from copywriting.product import Product
+from copywriting.reading import HAN
 from copywriting.rulebook import HOUSE
 from copywriting.voices import Guide
+from retrieval.names import short_name
 from serve.errors import Problem, invalid
 from serve.exchange import Found
 from serve.messages import CopyRequest
@@ -37,15 +41,17 @@ def briefed(request: CopyRequest, found: Found, now: datetime, guide: Guide | No
         if (verdict := law.barred(case)) is not None:
             barred = barred or _barred(product, verdict)
             continue
+        also = bundled(product, [each for each in found.also if law.barred(_case(request, found, each, None)) is None])
         facts = facts_of(
-            product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent, also=found.also,
+            product, locale=found.locale, now=now, occasion=occasion, shopper=found.shopper, recent=found.recent, also=also,
             law=law, case=case, strict=request.strict,
         )  # fmt: skip
         if reply is not None and reply.answer is not None:
             facts["answer"] = reply.answer
         if "name" in facts:
+            facts |= _names_in_room(facts, request, case.language)
             brief = _informed(_brief_of(request, found, product, facts, occasion, law, case, guide), found, product, market, facts, now)
-            return replace(found, products=found.products[place:]), brief, facts
+            return replace(found, products=found.products[place:], also=also), replace(brief, together=1 + len(also)), facts
     raise barred or _nameless(found)
 
 
@@ -75,6 +81,19 @@ def _principles(request: CopyRequest) -> tuple[str, ...]:
     own = PRINCIPLES if request.appeal == "auto" else APPEALS[request.appeal]
     wanted = tuple(each for each in named if each in own)
     return () if wanted == PRINCIPLES else wanted
+
+
+def _names_in_room(facts: Mapping[str, Fact], request: CopyRequest, language: Language) -> dict[str, Fact]:
+    """Names of products that are too long for the channel, in fewer of their own words. A Chinese name is not taken apart."""
+    room = CHANNELS[request.channel].room_for_a_name(language, request.max_chars)
+    shortened = {}
+    for slot in ("name", "also", "recent"):
+        if (fact := facts.get(slot)) and len(fact.text) > room and " + " not in fact.value and not re.search(f"[{HAN}]", fact.text):
+            brand = facts["brand"].text if slot == "name" and "brand" in facts else None
+            text = short_name(fact.text, brand, room)
+            if plain_text(text):
+                shortened[slot] = replace(fact, text=text, derivation=f"shortened from {fact.text!r}")
+    return shortened
 
 
 def _barred(product: Product, verdict: Verdict) -> Problem:

@@ -149,7 +149,7 @@ class Engine:
         key = (repr(prompt), voice, query.grammar, query.n, query.max_tokens, query.seed, number if query.seed is not None else None)
         if not query.renew and (texts := self._cache.get(key)) is not None:
             return Drafts(texts, cached=True)
-        output = await self.complete(self.prompt_text(prompt), query, offset=number * query.n, tell=tell)
+        output = await self.complete(self.prompt_text(prompt), query, offset=number * (query.n + query.more), tell=tell)
         drafts = Drafts(
             texts=tuple(candidate.text for candidate in output.outputs if self._is_whole(candidate)),
             prompt_tokens=len(output.prompt_token_ids),
@@ -201,7 +201,7 @@ class Engine:
 
         settings = self._settings
         return SamplingParams(
-            n=query.n,
+            n=query.n + query.more,
             seed=query.seed * SEED_SPACING + offset if query.seed is not None else None,
             temperature=settings.temperature,
             top_p=settings.top_p,

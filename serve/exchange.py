@@ -21,7 +21,7 @@ class FindQuery:
     product_id: str | None
     query: str | None
     locale: str | None
-    bundle_with: str | None = None
+    bundle_with: tuple[str, ...] = ()
     question: str | None = None
 
 
@@ -31,7 +31,7 @@ class Found:
 
     `new_shopper` says that the id of the request is in no table and no database. `shelves` tells vertical and kind of the products that
     the shopper reviewed; `market` holds the rows of the market table that are on about now in the locale; `index` is the version
-    that found the products, `also` the product of a bundle, `passages` what the merchant
+    that found the products, `also` the other products of a bundle, `passages` what the merchant
     knows about the question, `search_ms` the time within the stage."""
 
     shopper: Shopper
@@ -43,7 +43,7 @@ class Found:
     market: tuple[MarketRow, ...] = ()
     index: str = ""
     search_ms: float = 0.0
-    also: Product | None = None
+    also: tuple[Product, ...] = ()
     passages: tuple[Passage, ...] = ()
 
 
@@ -62,7 +62,7 @@ class Adapter:
 @dataclass(frozen=True, slots=True)
 class DraftQuery:
     """Ask the generator for `n` drafts of each prompt. A prompt is a string or chat messages; `seed` None lets cached drafts serve, and
-    `renew` has new ones take their place."""
+    `renew` has new ones take their place, `more` of them than `n`."""
 
     prompts: tuple[Prompt, ...]
     grammar: str
@@ -70,6 +70,7 @@ class DraftQuery:
     max_tokens: int
     seed: int | None
     renew: bool = False
+    more: int = 0
     adapter: Adapter | None = None
 
 

@@ -8,6 +8,7 @@ from copywriting.plain import MAX_PLAIN, is_line
 from copywriting.voices import NAME
 
 MAX_CANDIDATES = 8
+MAX_PARTNERS = 3
 
 Locale = Literal["zh-CN", "en-US", "en-GB"]
 ChannelName = Literal[
@@ -85,8 +86,8 @@ class CopyRequest(_Message):
     shopper_id: Identifier | None = None
     shopper: InlineShopper | None = None
     product_id: Identifier | None = None
-    bundle_with: Identifier | None = Field(
-        None, description="write about this product too; `auto`: what is bought together with the first, or most like it"
+    bundle_with: Identifier | Annotated[list[Identifier], Field(min_length=1, max_length=MAX_PARTNERS)] | None = Field(
+        None, description="write about this product, or these, too; `auto`: what is bought together with the first, or most like it"
     )
     query: Annotated[str, StringConstraints(min_length=1, max_length=400)] | None = None
     channel: ChannelName
@@ -113,6 +114,12 @@ class CopyRequest(_Message):
     jurisdiction: Literal["auto", "CN", "US", "GB", "EU"] = Field("auto", description="whose law holds; auto: the locale's market")
     stream: bool = Field(False, description="answer as server-sent events: text once it is checked, then the whole answer (serve/sse.py)")
     explain: bool = Field(False, description="also return the brief and the refused drafts with their reasons")
+
+    @property
+    def partners(self) -> tuple[str, ...]:
+        """`bundle_with` as a sequence, empty for none."""
+        given = self.bundle_with or ()
+        return (given,) if isinstance(given, str) else tuple(given)
 
 
 class ClaimOut(_Message):

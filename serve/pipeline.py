@@ -131,7 +131,7 @@ class Pipeline:
         """2: what to write about, and who is asking where only the shop's own table can tell."""
         looked_up = request.shopper_id if shopper is None else None
         question = question_of(request)
-        query = FindQuery(shopper, looked_up, request.product_id, request.query, request.locale, request.bundle_with, question)
+        query = FindQuery(shopper, looked_up, request.product_id, request.query, request.locale, request.partners, question)
         with trace.timed("retrieval"):
             try:
                 found = await self._within(trace, "retrieval", self._stages.find(query))

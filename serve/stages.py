@@ -93,15 +93,17 @@ class RetrievalStage:
 
     def _also(
         self, query: FindQuery, products: Sequence[Product], locale: str, recommender: "Recommender", shopper: Shopper
-    ) -> Product | None:
-        """The other product of a bundle: the named one, or what goes with the first."""
-        if query.bundle_with is None or not products:
-            return None
-        if query.bundle_with == "auto":
-            return self._together.other(products[0], locale, recommender, shopper.bought)
-        if query.bundle_with not in recommender.catalogue:
-            raise unknown("bundle_with", query.bundle_with, "name a product of the catalogue, or `auto`")
-        return recommender.catalogue.product(query.bundle_with, locale)
+    ) -> tuple[Product, ...]:
+        """The other products of a bundle: the named ones, or the one that goes with the first."""
+        if not query.bundle_with or not products:
+            return ()
+        if query.bundle_with == ("auto",):
+            other = self._together.other(products[0], locale, recommender, shopper.bought)
+            return (other,) if other else ()
+        for product_id in query.bundle_with:
+            if product_id not in recommender.catalogue:
+                raise unknown("bundle_with", product_id, "name products of the catalogue, or `auto`")
+        return tuple(recommender.catalogue.product(product_id, locale) for product_id in query.bundle_with)
 
     @property
     def _recommender(self) -> "Recommender":

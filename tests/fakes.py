@@ -206,7 +206,7 @@ class FakeStages:
         delays: Mapping[str, float] | None = None,
         failures: Mapping[str, str] | None = None,
         matches: Sequence[ImageMatch] | None = None,
-        also: Product | None = None,
+        also: Sequence[Product] = (),
         passages: Sequence[Passage] = (),
     ) -> None:
         self.found = Found(
@@ -215,7 +215,7 @@ class FakeStages:
             ((product, 1.0, "named in the request"),),
             recent,
             new_shopper,
-            also=also,
+            also=tuple(also),
             passages=tuple(passages),
         )
         self.profile = profile

@@ -39,6 +39,8 @@ _ALONE = {
     "feature_2": 0.75,
 }
 """How often a product has each other slot."""
+_BARE, _BARE_PRICED, _BARE_SHARE = 0.3, 0.6, 0.2
+"""How often a product is as bare as in many a merchant's catalogue, how often such a one has a price, and its share of `_ALONE`."""
 _RATED = 0.65
 _STOCKED = (0.2, 0.6, 0.2)
 """How often stock is few, plentiful, or unknown."""
@@ -49,7 +51,7 @@ _PERSONAL = {"shopper.name": 0.8, "shopper.city": 0.7, "recent": 0.6}
 _OTHER_TONE = 0.2
 _OTHER_OCCASION = 0.4  # of an everyday piece, which suits any day; a festive piece suits its own only
 _GENERAL_ELSEWHERE = 0.7  # a piece for any product, used in one vertical
-_ELSEWHERE_GENERAL = 0.05  # a vertical's piece that names no kind, used for a product that fits no vertical
+_ELSEWHERE_GENERAL = 0.15  # a vertical's piece that names no kind, used for a product that fits no vertical
 _BRIEF_FIRST = 0.7
 _TRIES = 8
 _SHAPED = 0.6  # how often a brief says how to begin, and how full to be
@@ -163,6 +165,15 @@ def random_brief(random: Random, language: Language, verticals: Sequence[str] = 
 
 def available(random: Random, occasion: str) -> set[str]:
     """A plausible set of slots that a product, its offer, the day and the shopper give."""
+    slots = _bare(random) if random.random() < _BARE else _described(random)
+    if random.random() < _CONSENT:
+        slots |= {slot for slot, share in _PERSONAL.items() if random.random() < share}
+    if occasion != "everyday":
+        slots.add("occasion")
+    return slots
+
+
+def _described(random: Random) -> set[str]:
     slots = {"name", "price", *random.choices([slots for _, slots in _OFFERS], [weight for weight, _ in _OFFERS])[0]}
     slots |= {slot for slot, share in _ALONE.items() if random.random() < share}
     slots |= random.choices([{"stock"}, {"availability"}, set()], _STOCKED)[0]
@@ -170,11 +181,12 @@ def available(random: Random, occasion: str) -> set[str]:
         slots |= {"also", "also.price", "total"}
     if random.random() < _RATED:
         slots |= {"rating", "rating_count"}
-    if random.random() < _CONSENT:
-        slots |= {slot for slot, share in _PERSONAL.items() if random.random() < share}
-    if occasion != "everyday":
-        slots.add("occasion")
     return slots
+
+
+def _bare(random: Random) -> set[str]:
+    slots = {"name"} | ({"price"} if random.random() < _BARE_PRICED else set())
+    return slots | {slot for slot, share in _ALONE.items() if random.random() < share * _BARE_SHARE}
 
 
 def _product(piece: Piece, random: Random) -> tuple[str, str | None]:

@@ -91,3 +91,23 @@ async def test_drafts_from_the_cache_show_the_price_of_now():
         assert answer.usage.cached
         texts.append(answer.choices[0].text)
     assert texts == ["云杉羊毛大衣现在¥500", "云杉羊毛大衣现在¥730"]
+
+
+async def test_where_the_only_draft_does_not_pass_more_are_asked_for_at_once():
+    stages = FakeStages(COAT, ["暖和的大衣"])
+    await answer_of(stages, n=1)
+    first, again = stages.calls["generator"]
+    assert (first.n + first.more, again.n, again.more > 0) == (1, first.n, True)
+    assert again.seed != first.seed
+
+
+async def test_a_long_foreign_name_is_shortened_where_the_channel_is_tight():
+    product = make_product(name="Pantry Paper Doilies with a Vintage Flower Rim", brand=None)
+    stages = FakeStages(product, ["{name}，看一眼就想带走\n去看看"])
+    tight = await answer_of(stages, channel="banner")
+    assert written(tight) == ["Pantry Paper Doilies，看一眼就想带走\n去看看"]
+    claim = tight.choices[0].claims[0]
+    assert (claim.slot, claim.value, claim.source) == ("name", product.name, "products/coat/zh-CN")
+    assert claim.derivation == f"shortened from {product.name!r}"
+    roomy = await answer_of(FakeStages(product, ["{name}，看一眼就想带走。"]), channel="social")
+    assert product.name in roomy.choices[0].text

@@ -115,7 +115,7 @@ async def test_a_bundle_names_both_products_and_adds_their_prices_in_either_lang
     currency = "CNY" if locale == "zh-CN" else "GBP"
     coat = make_product(locale=locale, offer=percent_off(20), currency=currency)
     scarf = make_product("scarf", locale, name="长围巾" if locale == "zh-CN" else "long scarf", price=Decimal(120), currency=currency)
-    answer = await answer_of(FakeStages(coat, [draft], also=scarf), n=1, bundle_with="scarf", locale=locale)
+    answer = await answer_of(FakeStages(coat, [draft], also=[scarf]), n=1, bundle_with="scarf", locale=locale)
     assert answer.choices[0].text == text
     total = next(claim for claim in answer.choices[0].claims if claim.slot == "total")
     assert (total.source, total.derivation) == (f"products/scarf/{locale}", f"400.00 + 120.00 = 520.00 {currency}")
@@ -132,6 +132,37 @@ async def test_an_article_title_is_one_line_and_claims_nothing_that_no_fact_prov
     answer = await answer_of(FakeStages(make_product(locale=locale), drafts), n=1, channel="article_title", locale=locale)
     assert (answer.choices[0].text, answer.choices[0].parts) == (text, {"headline": text})
     assert len(text) <= {"zh-CN": 40, "en-GB": 100}[locale]
+
+
+@pytest.mark.parametrize(
+    ("locale", "drafts", "text"),
+    [
+        ("zh-CN", ["{name}配{also}，两件一起{total}。", "{name}配{also}，合计{total}。"], "云杉羊毛大衣配长围巾、皮带和毛线帽，合计¥700。"),
+        (
+            "en-US",
+            ["{name} and {also}: {total} for both.", "{name}, and {also} keeps it company.", "{name} with {also}: {total} in all."],
+            "Spruce wool coat with long scarf, leather belt, and knitted cap: $700 in all.",
+        ),
+    ],
+)
+async def test_a_bundle_of_several_lists_them_and_says_nothing_of_a_pair(locale, drafts, text):
+    names = ("长围巾", "皮带", "毛线帽") if locale == "zh-CN" else ("long scarf", "leather belt", "knitted cap")
+    currency = "CNY" if locale == "zh-CN" else "USD"
+    others = [make_product(f"other-{place}", locale, name=name, price=Decimal(100), currency=currency) for place, name in enumerate(names)]
+    stages = FakeStages(make_product(locale=locale, currency=currency, price=Decimal(400)), drafts, also=others)
+    answer = await answer_of(stages, n=1, bundle_with=[other.product_id for other in others], locale=locale)
+    assert (answer.choices[0].text, answer.notices) == (text, [])
+    claims = {claim.slot: claim for claim in answer.choices[0].claims}
+    assert claims["also"].value == "other-0 + other-1 + other-2"
+    assert claims["total"].derivation == f"400.00 + 100.00 + 100.00 + 100.00 = 700.00 {currency}"
+    assert stages.calls["retrieval"][0].bundle_with == ("other-0", "other-1", "other-2")
+
+
+async def test_what_no_copy_may_be_written_for_is_left_out_of_a_bundle():
+    vape = make_product("vape", name="电子烟", category=("电子烟",))
+    answer = await answer_of(FakeStages(COAT, ["{name}配{also}，合计{total}。"], also=[vape, COAT]), n=1, bundle_with=["vape", "coat"])
+    assert "电子烟" not in answer.choices[0].text
+    assert [(notice.field, notice.value) for notice in answer.notices] == [("bundle_with", "vape, coat")]
 
 
 async def test_a_bundle_without_a_partner_says_so():
