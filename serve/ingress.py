@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from copywriting.check import get_used_to
 from copywriting.copybook import load
 from serve.batch_lines import NDJSON, BatchLine, answered, lines_of
 from serve.calls import call, calls, stage
@@ -51,9 +52,11 @@ class Ingress:
         self._handles = {"state": state, **nodes}
         self._intake = Intake(stage("retrieval", retrieval.known), stage("state", state.record))
         self._voices = Voices(settings.generator.voices, versions["generator"], settings.generator.voice_rank)
+        pieces = load(settings.copybook)
+        get_used_to((piece.template, piece.language) for piece in pieces)
         self._pipeline = Pipeline(
             calls(**self._handles),
-            Templates(load(settings.copybook)),
+            Templates(pieces),
             prompt_style=settings.generator.prompt_style,
             spare_drafts=settings.generator.spare_drafts,
             versions=versions,

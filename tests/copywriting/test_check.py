@@ -2,8 +2,10 @@
 
 import pytest
 
-from copywriting.check import Copy, Refusal, check, with_parts_joined
+from copywriting.check import Copy, Refusal, check, get_used_to, with_parts_joined
+from copywriting.claims import claims_in
 from copywriting.faults import in_language, length_of
+from copywriting.slots import with_gaps
 from tests.fakes import brief_for, facts_for, make_product, percent_off, write_brief
 
 PAGE = "{name}，冬天的一句话\n出门前摸一摸{material}的温度，{feature}会记得把风关在外面。\n去看看"
@@ -255,3 +257,13 @@ def test_the_title_of_a_book_is_singular():
     product = make_product(locale="en-US", name="Corner Noodles", vertical="books", kind="novels")
     facts = facts_for(product)
     assert passed("{name} is here", brief_for(product, facts, channel="sms"), facts).text == "Corner Noodles is here"
+
+
+def test_pieces_that_were_read_before_are_not_read_again():
+    template = "一句从没写过的话，给{name}。\n第二行也是"
+    get_used_to([(template, "zh")])
+    known = claims_in.cache_info()
+    for line in template.split("\n"):
+        claims_in(with_gaps(line), "zh")
+    after = claims_in.cache_info()
+    assert (after.hits - known.hits, after.misses) == (2, known.misses)
