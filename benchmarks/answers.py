@@ -9,7 +9,6 @@ slots aside, a piece of the copybook word for word. The page of answers goes to 
 """
 
 import argparse
-import itertools
 import random
 import re
 from collections.abc import Iterable, Sequence
@@ -22,8 +21,9 @@ from rich.progress import track
 from benchmarks.record import Figures, record
 from benchmarks.shop import prepared_shop
 from copywriting.brief import language_of
-from copywriting.channels import CHANNELS
+from copywriting.channels import CHANNELS, Language
 from copywriting.copybook import Piece, load
+from copywriting.diversity import distinct, self_bleu
 from copywriting.facts import facts_of, grounds_of
 from copywriting.faults import length_of
 from copywriting.occasions import name_of
@@ -33,7 +33,6 @@ from demo.stage import VAR
 from retrieval import tables
 from retrieval.catalogue import Catalogue
 from serve.config import ROOT
-from serve.diversity import self_bleu
 from serve.launch import running
 
 SEED = 11
@@ -119,16 +118,6 @@ def template_of(choice: dict[str, Any]) -> str:
     return str(text)
 
 
-def distinct_2(texts: Sequence[str], language: str) -> float:
-    """Share of different bigrams among all bigrams; characters in Chinese, words in English."""
-    pairs = [pair for text in texts for pair in _bigrams(list(text) if language == "zh" else text.lower().split())]
-    return len(set(pairs)) / max(len(pairs), 1)
-
-
-def _bigrams(units: Sequence[str]) -> list[tuple[str, str]]:
-    return list(itertools.pairwise(units))
-
-
 def figures_of(answers: Sequence[dict[str, Any]], catalogue: Catalogue, pieces: Sequence[Piece]) -> Figures:
     """Counts of answers with a fault in any choice, variety by language, and how the answers came about."""
     faults = [{fault for choice in answer["choices"] for fault in faults_of(answer, choice, catalogue)} for answer in answers]
@@ -136,9 +125,10 @@ def figures_of(answers: Sequence[dict[str, Any]], catalogue: Catalogue, pieces: 
     figures: Figures = {"answers": len(answers), "choices": len(choices)}
     for kind in ("over_limit", "unfilled_slot", "ungrounded_number", "product_not_named", "wrong_language"):
         figures[f"{kind}_answers"] = sum(kind in found for found in faults)
-    for language in ("zh", "en"):
+    languages: tuple[Language, ...] = ("zh", "en")
+    for language in languages:
         texts = [answer["choices"][0]["text"] for answer in answers if answer["locale"].startswith(language)]
-        figures[f"{language}_distinct_2"] = round(distinct_2(texts, language), 4)
+        figures[f"{language}_distinct_2"] = round(distinct(texts, language), 4)
         figures[f"{language}_self_bleu"] = round(self_bleu(texts, language), 2)
         figures[f"{language}_different_texts"] = len(set(texts))
     figures["model_origin_percent"] = _percent(answer["choices"][0]["origin"] == "model" for answer in answers)

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from copywriting.brief import Brief
 from copywriting.check import Claim
+from copywriting.diversity import self_bleu
 from copywriting.law import Verdict
 from copywriting.principles import EVIDENCE, appeals_of
-from serve.diversity import self_bleu
 from serve.exchange import Found
 from serve.messages import Choice, ClaimOut, CopyAnswer, CopyRequest, Explanation, Notice, ProductOut, Refused, Scores, Usage, VerdictOut
 from serve.ranking import Judgement

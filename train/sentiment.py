@@ -18,8 +18,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.json
-import pyarrow.parquet as pq
 import torch
 from pydantic import AwareDatetime, Field
 from torch import nn
@@ -32,6 +30,7 @@ from train.job import launch, run_command, tell
 from train.loop import Batch, Recipe, fit, seed_everything
 from train.metrics import calibration_error, class_temperature, f1, softmax
 from train.settings import ConfigError, InputPath, read_command_line
+from train.tables import read_table
 
 KIND = "sentiment"
 LABELS = ("negative", "neutral", "positive")
@@ -87,22 +86,13 @@ def loop(config: SentimentConfig) -> None:
 
 def read_rows(path: Path, consent_at: datetime) -> Labelled:
     """Texts with their labels, of consenting shoppers where they are a shop's reviews. Raises ConfigError for a table of neither form."""
-    table = _table(path)
+    table = read_table(path)
     found = _reviews(table, path, consent_at) if {"kind", "value", "text"} <= set(table.column_names) else _labelled(table, path)
     distinct = list({row[0]: row for row in sorted(found.rows)}.values())
     if len(distinct) < 10:
         left_out = f", {found.without_consent} more are of shoppers who do not consent" if found.without_consent else ""
         raise ConfigError(f"data = {str(path)!r}: has {len(distinct)} labelled texts{left_out}; give at least ten, better a thousand")
     return Labelled(distinct, found.files, found.without_consent)
-
-
-def _table(path: Path) -> pa.Table:
-    lines = path.suffix in {".jsonl", ".json"}
-    try:
-        return pyarrow.json.read_json(path) if lines else pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        form = "JSON lines" if lines else "Parquet"
-        raise ConfigError(f"data = {str(path)!r}: not {form} ({error}); name a Parquet table, or JSON lines in a .jsonl file") from error
 
 
 def _labelled(table: pa.Table, path: Path) -> Labelled:

@@ -1,0 +1,95 @@
+"""`python -m train.evaluate` on the shipped models."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from artifacts.card import ArtifactError
+from train.evaluate import Asked, evaluate, markdown
+from train.settings import ConfigError
+from train.tables import read_table
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "models"
+GOOD, BAD = "做工很好，面料舒服，很满意。", "做工粗糙，到手就坏了，很失望。"
+
+
+def asked(directory: Path, rows: list[dict], **more) -> Asked:
+    path = directory / "rows.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return Asked(path, read_table(path), **more)
+
+
+def reviews(count: int = 30) -> list[dict]:
+    said = [(GOOD, "positive") if i % 2 else (BAD, "negative") for i in range(count)]
+    return [{"text": text, "label": label, "locale": "zh-CN", "shop": i // 3} for i, (text, label) in enumerate(said)]
+
+
+def test_a_sentiment_model_is_examined_whole_by_slice_and_against_another(tmp_path):
+    found = evaluate(MODELS / "sentiment", asked(tmp_path, reviews(), slices=("locale",), cluster="shop"), MODELS / "sentiment")
+    assert found.figures["accuracy"].value == 1
+    assert found.slices["locale"]["zh-CN"]["accuracy"].value == 1
+    assert found.differences["accuracy"].p == 1
+    page = markdown(found)
+    assert "By locale" in page
+    assert f"Against {found.version}" in page
+
+
+def test_a_persuasion_model_is_asked_for_the_better_of_two(tmp_path):
+    rows = [{"first": "天冷了，出门前给自己留一口热茶的工夫。", "second": "给一口天的冷了工夫", "better": 1, "test": i} for i in range(4)]
+    found = evaluate(MODELS / "persuasion", asked(tmp_path, rows, cluster="test"))
+    assert found.figures["pairwise_accuracy"].value == 1
+
+
+def test_a_generator_is_examined_by_what_it_expects_and_what_it_writes(tmp_path):
+    rows = [{"prompt": "<|zh|><|copy|>", "reference": f"天冷了，{i}", "locale": "zh-CN"} for i in range(2)]
+    found = evaluate(MODELS / "generator", asked(tmp_path, rows))
+    assert found.figures["perplexity"] > 1
+    assert {"zh_bleu_4", "zh_rouge_l", "zh_chrf", "zh_distinct_2", "zh_self_bleu"} <= found.figures.keys()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"text": "a"}], "lacks column 'label'"),
+        ([{"text": "a", "label": "angry"}], "'angry' is none of the model's"),
+        ([{"text": None, "label": "positive"}, {"text": "a", "label": "positive"}], "row 1 has no 'text'"),
+    ],
+)
+def test_rows_that_a_model_can_not_be_asked_are_named(tmp_path, rows, message):
+    with pytest.raises(ConfigError, match=message):
+        evaluate(MODELS / "sentiment", asked(tmp_path, rows))
+
+
+def test_models_of_two_kinds_are_not_compared(tmp_path):
+    with pytest.raises(ConfigError, match="name one of the same kind"):
+        evaluate(MODELS / "sentiment", asked(tmp_path, reviews()), MODELS / "persuasion")
+
+
+def test_a_directory_that_is_no_such_model_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="can't be examined"):
+        evaluate(MODELS / "clip", asked(tmp_path, reviews()))
+    with pytest.raises(ArtifactError):
+        evaluate(tmp_path, asked(tmp_path, reviews()))
+
+
+def test_a_table_without_rows_is_refused(tmp_path):
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "empty.parquet")
+    with pytest.raises(ConfigError, match="has no row"):
+        read_table(tmp_path / "empty.parquet")
+
+
+def test_the_command_prints_figures_and_writes_a_page(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in reviews()), encoding="utf-8")
+    command = [sys.executable, "-m", "train.evaluate", str(MODELS / "sentiment"), str(path), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "macro_f1" in done.stdout
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["figures"]["accuracy"]["value"] == 1
+    assert (tmp_path / "out" / "evaluation.md").read_text().startswith("# ")

@@ -1,0 +1,239 @@
+"""Examine a trained model on data that it has not seen: figures with intervals, by slice, and against the model that serves now.
+
+    python -m train.evaluate models/sentiment reviews.parquet [--against DIR] [--slices locale,category] [--cluster COLUMN] [--out DIR]
+
+What is asked depends on what the model's card says it is.
+
+sentiment    columns text, label and any for --slices and --cluster: accuracy, precision, recall, macro F1, ROC-AUC, log loss, ECE
+persuasion   columns first, second, better (1 or 2): the share of pairs of which the better one is scored higher
+generator    columns prompt, reference, locale: perplexity, and of texts that it writes BLEU-4, ROUGE, chrF, distinct-n, self-BLEU
+
+Data is Parquet, or JSON lines in a .jsonl file. --cluster names the column of what hangs together (a test, a dialogue, a product), which
+the bootstrap draws as a whole. Prints a table; with --out also writes evaluation.json and evaluation.md there.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from artifacts.card import Card, read_card, verify
+from copywriting.brief import language_of
+from train.classifier import logits_of
+from train.exam import Difference, Interval, Sat, by_slice, compared, examined, pairwise
+from train.job import run_command
+from train.metrics import softmax
+from train.settings import ConfigError
+from train.tables import columns_of, read_table
+from train.text_metrics import nearness, variety
+
+_TOGETHER = 16
+_NEW_TOKENS = 256
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """What was found. A figure is an interval where it is a mean over examples, else a plain number."""
+
+    model: str
+    version: str
+    data: str
+    examples: int
+    figures: dict[str, Interval | float]
+    slices: dict[str, dict[str, dict[str, Interval]]] = field(default_factory=dict)
+    against: str = ""
+    differences: dict[str, Difference] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The rows of an examination and what to tell apart in them."""
+
+    path: Path
+    table: pa.Table
+    slices: tuple[str, ...] = ()
+    cluster: str | None = None
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Values of one column, as many as rows."""
+        return np.array(columns_of(self.table, (name,), self.path)[name])
+
+
+def sentiment(directory: Path, asked: Asked) -> Sat:
+    """What the model says to each text."""
+    tokenizer, model = _classifier(directory)
+    texts, labels = asked.column("text").tolist(), asked.column("label").tolist()
+    known = {str(label): number for number, label in model.config.id2label.items()}
+    if unknown := sorted({str(label) for label in labels} - known.keys()):
+        raise ConfigError(f"{asked.path}: label {unknown[0]!r} is none of the model's; use {sorted(known)}")
+    logits = logits_of(model, texts, tokenizer, tokenizer.model_max_length) / _temperature(model)
+    clusters = asked.column(asked.cluster) if asked.cluster else None
+    slices = {name: asked.column(name) for name in asked.slices}
+    return Sat(softmax(logits), np.array([known[str(label)] for label in labels]), clusters, slices)
+
+
+def persuasion(directory: Path, asked: Asked) -> NDArray[np.float64]:
+    """(pairs,) by how much the better text is scored above the other."""
+    tokenizer, model = _classifier(directory)
+    column = {label: number for number, label in model.config.id2label.items()}["persuasive"]
+    better = asked.column("better")
+    if strange := sorted(set(better.tolist()) - {1, 2}):
+        raise ConfigError(f"{asked.path}: better = {strange[0]!r}; write 1 where the first text did better, 2 where the second did")
+    scores = [
+        logits_of(model, asked.column(name).tolist(), tokenizer, tokenizer.model_max_length)[:, column] for name in ("first", "second")
+    ]
+    return np.asarray(np.where(better == 1, scores[0] - scores[1], scores[1] - scores[0]))
+
+
+def generator(directory: Path, asked: Asked, seed: int) -> dict[str, float]:
+    """Perplexity of the references under their prompts, and how near what it writes comes to them, by language."""
+    tokenizer = AutoTokenizer.from_pretrained(directory, padding_side="left")
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
+    prompts, references = asked.column("prompt").tolist(), asked.column("reference").tolist()
+    figures = {"perplexity": _perplexity(model, tokenizer, prompts, references)}
+    written = _written(model, tokenizer, prompts, seed)
+    languages = np.array([language_of(locale) for locale in asked.column("locale").tolist()])
+    for language in sorted(set(languages.tolist())):
+        rows = np.flatnonzero(languages == language).tolist()
+        texts = [written[row] for row in rows]
+        found = nearness(texts, [references[row] for row in rows], language) | variety(texts, language)
+        figures |= {f"{language}_{name}": value for name, value in found.items()}
+    return figures
+
+
+@torch.no_grad()
+def _perplexity(model: Any, tokenizer: Any, prompts: Sequence[str], references: Sequence[str]) -> float:
+    total = count = 0.0
+    for prompt, reference in track(list(zip(prompts, references, strict=True)), "Perplexity"):
+        before = tokenizer(prompt)["input_ids"]
+        answer = [*tokenizer(reference, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        tokens = torch.tensor([[*before, *answer]])
+        logits = model(tokens).logits[0, len(before) - 1 : -1].float()
+        total += float(torch.nn.functional.cross_entropy(logits, tokens[0, len(before) :], reduction="sum"))
+        count += len(answer)
+    return float(np.exp(total / count))
+
+
+@torch.no_grad()
+def _written(model: Any, tokenizer: Any, prompts: Sequence[str], seed: int) -> list[str]:
+    """One text for each prompt, sampled as the model's own generation settings say."""
+    torch.manual_seed(seed)
+    texts = []
+    for begin in track(range(0, len(prompts), _TOGETHER), "Writing"):
+        batch = tokenizer(list(prompts[begin : begin + _TOGETHER]), return_tensors="pt", padding=True, return_token_type_ids=False)
+        given = batch["input_ids"].shape[1]
+        out = model.generate(**batch, max_new_tokens=_NEW_TOKENS, pad_token_id=tokenizer.pad_token_id)
+        texts += tokenizer.batch_decode(out[:, given:], skip_special_tokens=True)
+    return texts
+
+
+def _classifier(directory: Path) -> tuple[Any, Any]:
+    return AutoTokenizer.from_pretrained(directory), AutoModelForSequenceClassification.from_pretrained(
+        directory, dtype=torch.float32
+    ).eval()
+
+
+def _temperature(model: Any) -> float:
+    return float(getattr(model.config, "calibration_temperature", 1.0))
+
+
+def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: int = 0) -> Evaluation:
+    """Examine the model, and the other one on the same rows. Raises ArtifactError for a directory that is no model, ConfigError for rows
+    that it can't be asked."""
+    card = _verified(directory)
+    other = _verified(against) if against else None
+    if other and other.kind != card.kind:
+        raise ConfigError(f"--against {against}: is a {other.kind!r} model, {directory} a {card.kind!r} one; name one of the same kind")
+    found = Evaluation(str(directory), card.version, str(asked.path), asked.table.num_rows, {}, against=other.version if other else "")
+    if card.kind == "sentiment":
+        sat = sentiment(directory, asked)
+        found.figures |= examined(sat, seed=seed)
+        found.slices = by_slice(sat, seed=seed)
+        found.differences = compared(sat, sentiment(against, asked), seed=seed) if against else {}
+    elif card.kind == "persuasion":
+        clusters = asked.column(asked.cluster) if asked.cluster else None
+        found.figures["pairwise_accuracy"] = pairwise(persuasion(directory, asked), clusters, seed=seed)
+        if against:
+            found.figures["pairwise_accuracy_of_the_other"] = pairwise(persuasion(against, asked), clusters, seed=seed)
+    else:
+        found.figures |= generator(directory, asked, seed)
+        if against:
+            found.figures |= {f"{name}_of_the_other": value for name, value in generator(against, asked, seed).items()}
+    return found
+
+
+def _verified(directory: Path) -> Card:
+    card = read_card(directory)
+    if card.kind not in ("sentiment", "persuasion", "generator"):
+        raise ConfigError(f"{directory}: a {card.kind!r} directory can't be examined here; name a sentiment, persuasion or generator model")
+    return verify(directory, card.kind)
+
+
+def markdown(found: Evaluation) -> str:
+    """The evaluation as a page."""
+    lines = [f"# {found.model} {found.version}", "", f"{found.examples} examples of `{found.data}`. Intervals are 95 % bootstraps.", ""]
+    lines += ["| figure | value |", "|---|---|", *(f"| {name} | {_shown(value)} |" for name, value in found.figures.items())]
+    for name, values in found.slices.items():
+        lines += ["", f"## By {name}", "", "| value | accuracy | macro F1 |", "|---|---|---|"]
+        lines += [f"| {value} | {figures['accuracy']} | {figures['macro_f1']} |" for value, figures in values.items()]
+    if found.differences:
+        lines += ["", f"## Against {found.against}", "", "| figure | difference | p |", "|---|---|---|"]
+        lines += [
+            f"| {name} | {each.value:+.4f} [{each.low:+.4f}, {each.high:+.4f}] | {each.p:.3f} |" for name, each in found.differences.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: Interval | float) -> str:
+    return str(value) if isinstance(value, Interval) else f"{value:.4f}"
+
+
+def show(found: Evaluation, console: Console) -> None:
+    """The figures as a table."""
+    table = Table("figure", "value", title=f"{found.model} on {found.examples} examples")
+    for name, value in found.figures.items():
+        table.add_row(name, _shown(value))
+    for name, each in found.differences.items():
+        table.add_row(f"{name} against {found.against}", f"{each.value:+.4f} (p = {each.p:.3f})")
+    console.print(table)
+
+
+def plain(found: Evaluation) -> Mapping[str, Any]:
+    """The evaluation as JSON has it."""
+    return asdict(found)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--against", type=Path, help="the model that serves now, or any of the same kind")
+    parser.add_argument("--slices", default="", help="columns, comma-separated, for whose values figures are given apart")
+    parser.add_argument("--cluster", help="column of what hangs together")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    asked = Asked(given.data, read_table(given.data), tuple(filter(None, given.slices.split(","))), given.cluster)
+    found = evaluate(given.model, asked, given.against, given.seed)
+    show(found, Console())
+    if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / "evaluation.json").write_text(json.dumps(plain(found), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (given.out / "evaluation.md").write_text(markdown(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_command(main)
