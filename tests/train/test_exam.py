@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from train.exam import Sat, by_slice, class_figures, compared, draws, examined, pairwise
 
@@ -25,6 +26,17 @@ def test_figures_are_what_their_definitions_say():
     assert figures["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
     assert figures["roc_auc"] == pytest.approx(0.5)
     assert figures["log_loss"] == pytest.approx(-np.log([0.8, 0.6, 0.7, 0.1]).mean())
+
+
+def test_figures_are_those_of_scikit_learn():
+    random = np.random.default_rng(1)
+    chances, truth = random.dirichlet((1, 1, 1), 200).round(2), random.integers(0, 3, 200)
+    figures, best = class_figures(chances, truth), chances.argmax(axis=1)
+    assert figures["precision"] == pytest.approx(metrics.precision_score(truth, best, average="macro"))
+    assert figures["recall"] == pytest.approx(metrics.recall_score(truth, best, average="macro"))
+    assert figures["macro_f1"] == pytest.approx(metrics.f1_score(truth, best, average="macro"))
+    ours = [metrics.roc_auc_score(truth == each, chances[:, each]) for each in range(3)]
+    assert figures["roc_auc"] == pytest.approx(np.mean(ours))
 
 
 def test_one_class_alone_has_no_roc():
