@@ -56,8 +56,10 @@ def sentences(config: ClaimsConfig, language: Language) -> tuple[list[str], list
     lawful = [str(each) for each in yaml.safe_load(config.lawful.read_text(encoding="utf-8"))[language]]
     for path in sorted(config.more.glob("*.yaml")):
         held = yaml.safe_load(path.read_text(encoding="utf-8"))
-        untrue += [with_gaps(str(text)) for text in held[f"untrue_{language}"] if len(sentences_of(str(text))) == 1]  # else, which claims?
-        lawful += [str(text) for text in held[f"lawful_{language}"]]
+        untrue += [
+            with_gaps(str(text)) for text in held.get(f"untrue_{language}", ()) if len(sentences_of(str(text))) == 1
+        ]  # else, which claims?
+        lawful += [str(text) for text in held.get(f"lawful_{language}", ())]
     lawful += [part for piece in copybook.load(config.copybook) if piece.language == language for part in piece.parts]
     split = [sentence.strip() for text in lawful for line in text.split("\n") for sentence in sentences_of(with_gaps(line))]
     said = set(untrue)
