@@ -17,6 +17,10 @@ _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ſ]")
 _DANGLING = re.compile(r"[,，、:：(（\-—]$|(?:^|\s)(?:a|an|the|and|or|of)$", re.IGNORECASE)
 _STUTTER = re.compile(r"(\S{4,}?)\s*\1", re.IGNORECASE)
+_TRIPLED = re.compile(r"([\u4e00-\u9fff])(?<![哈啊呵嘿啦嘻嘀嗒])\1\1")
+_SAID_AGAIN = re.compile(r"(\{[a-z_.]+\})[,，、:： ]{0,2}(?:with|and|in|by|from|for|at|配|和|与|加|还有)? ?\1")
+"""{name}, with {name}: the second stands where another fact should."""
+_BRACKETS = ("【】", "「」", "『』", "《》", "（）", "()", "“”")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PAIR = 2
 _SHOUTED = re.compile(r"(?<![A-Za-z])[A-Z]{5,}(?![A-Za-z])")
@@ -31,6 +35,7 @@ def shape_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact]) 
     written = frozenset(slots_in(template))
     faults = [] if "name" in written else ["does not name the product"]
     faults += [f"breaks off: …{line[-20:]!r}" for line in lines if _DANGLING.search(line)]
+    faults += [f"opens or closes {pair!r} alone" for pair in _BRACKETS for line in lines if line.count(pair[0]) != line.count(pair[1])]
     return faults + word_faults(lines, brief, facts) + _sense_faults(template, written, brief, facts)
 
 
@@ -48,8 +53,10 @@ def word_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact]) -
         faults += [f"{word!r} of {brief.together} products" for word in of_a_pair("\n".join(literals(template)), brief.language)]
     for line in lines:
         faults += ["a brace outside a slot" for literal in literals(line) if set("{}") & set(fold(literal))]
-        if any(_STUTTER.search(literal) for literal in literals(line)):
+        if any(_STUTTER.search(literal) or _TRIPLED.search(literal) for literal in literals(line)) or _SAID_AGAIN.search(line):
             faults.append("repeats itself")
+        if "  " in line:
+            faults.append("leaves something out: two blanks in a row")
         if any(_SHOUTED.search(literal) for literal in literals(line)):
             faults.append("shouts: a word in capitals")
         if _CONTROL.search(line):

@@ -139,7 +139,7 @@ def test_length_is_of_the_filled_text_without_part_breaks():
     assert length_of("ab\ncd") == 4
     brief, facts = write_brief("en-US", max_chars=len("Spruce wool coat for walks"))
     passed("{name} for walks", brief, facts)
-    assert "27 characters" in refused("{name} for  walks", brief, facts)
+    assert "27 characters" in refused("{name}, for walks", brief, facts)
 
 
 @pytest.mark.parametrize("phrase", ["walk home", "WALK home", "ｗａｌｋ home", "wool coat"])
@@ -267,3 +267,27 @@ def test_pieces_that_were_read_before_are_not_read_again():
         claims_in(with_gaps(line), "zh")
     after = claims_in.cache_info()
     assert (after.hits - known.hits, after.misses) == (2, known.misses)
+
+
+@pytest.mark.parametrize(
+    ("locale", "body"),
+    [
+        ("en-GB", "{name}, with {name}, for toast in your socks."),
+        ("en-GB", "{name}, now {price}  then."),
+        ("zh-CN", "{name}，往后看见，您都会谢谢谢今天的自己。"),
+        ("zh-CN", "【你，一段空闲，{name}。"),
+        ("zh-CN", "{name}，{name}，看一眼就好。"),
+        ("en-GB", "{name} (a coat for anybody."),
+    ],
+)
+def test_copy_that_lost_its_thread_is_refused(locale, body):
+    product = make_product(locale=locale)
+    facts = facts_for(product)
+    refused(body, brief_for(product, facts, channel="social"), facts)
+
+
+@pytest.mark.parametrize("body", ["{name}有{name}的办法。", "哈哈哈，{name}来了。", "【新】{name}（{color}）来了。"])
+def test_copy_that_plays_with_words_is_not(body):
+    product = make_product()
+    facts = facts_for(product)
+    passed(body, brief_for(product, facts, channel="social"), facts)
