@@ -95,7 +95,7 @@ def _is_proved(claim: dict[str, Any], text: str, answer: dict[str, Any], product
         return claim["value"] in catalogue and catalogue.product(claim["value"], answer["locale"]).name == said
     if slot == "occasion":
         return said == name_of(claim["value"], language_of(answer["locale"]))
-    if slot in ("name", "also") and claim["derivation"].startswith("shortened from "):
+    if slot in ("name", "also") and claim.get("derivation", "").startswith("shortened from "):
         whole = product.name if slot == "name" else catalogue.product(claim["value"], answer["locale"]).name
         return _is_short_for(said, whole)
     fact = facts_of(product, locale=answer["locale"], now=datetime.now(UTC)).get(slot)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.answers import distinct_2, faults_of, figures_of, template_of
+from benchmarks.answers import faults_of, figures_of, template_of
+from copywriting.diversity import distinct
 from copywriting.facts import facts_of
 from copywriting.slots import fill
 from retrieval.catalogue import Catalogue
@@ -90,6 +91,13 @@ def test_the_template_of_a_choice_is_what_was_filled():
     assert template_of(choice_of(template)) == template
 
 
-def test_distinct_2_is_one_where_no_pair_comes_twice_and_less_where_one_does():
-    assert distinct_2(["a b c"], "en") == 1
-    assert distinct_2(["a b", "a b"], "en") == 0.5
+def test_distinct_n_is_one_where_no_pair_comes_twice_and_less_where_one_does():
+    assert distinct(["a b c"], "en") == 1
+    assert distinct(["a b", "a b"], "en") == 0.5
+
+
+@pytest.mark.parametrize(("name", "faults"), [("wool coat", []), ("coat wool", ["product_not_named"]), ("fur coat", ["product_not_named"])])
+def test_a_name_may_be_shorter_but_of_its_own_words_in_their_order(catalogue, name, faults):
+    claim = {"slot": "name", "start": 0, "end": len(name), "value": COAT.name, "derivation": f"shortened from {COAT.name!r}"}
+    choice = {"text": f"{name}, for walks", "claims": [claim], "origin": "model", "reasons": []}
+    assert faults_of(answer_of(choice), choice, catalogue) == faults
