@@ -32,6 +32,7 @@ from serve.config import ROOT
 from serve.launch import running
 
 SEED = 31
+ANSWERS = 10_000
 N = 1
 SHOPS = ("sample", "online_retail", "flipkart_catalogue", "fashion_products")
 LOCALES = ("zh-CN", "en-GB", "zh-CN", "en-US")
@@ -133,7 +134,7 @@ def _percent(part: float, whole: float) -> float:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--answers", type=int, default=10_000)
+    parser.add_argument("--answers", type=int, default=ANSWERS)
     parser.add_argument("--only", choices=SHOPS, help="one shop; its figures alone are recorded anew")
     given = parser.parse_args()
     console, figures = Console(), Figures()
@@ -151,7 +152,9 @@ def main() -> None:
         (VAR / "shops" / f"{name}-answers.jsonl").write_text("\n".join(map(json.dumps, found)), encoding="utf-8")
         figures |= {f"{name}_{key}": value for key, value in figures_of(found, catalogue).items()}
         console.print({key: value for key, value in figures.items() if key.startswith(name)})
-    record("catalogues" if not given.only else f"catalogues_{given.only}", figures, seed=SEED)
+    only, fewer = f" --only {given.only}" if given.only else "", f" --answers {given.answers}" if given.answers != ANSWERS else ""
+    name = f"catalogues_{given.only}" if given.only else "catalogues"
+    record(name, figures, SEED, f"python -m benchmarks.catalogues{only}{fewer}")
 
 
 if __name__ == "__main__":
