@@ -91,13 +91,14 @@ def _is_proved(claim: dict[str, Any], text: str, answer: dict[str, Any], product
         return any(said.casefold() in ground.text.casefold() for ground in grounds_of(product, answer["locale"]))
     if said.startswith("#") or claim.get("kind") == "disclosure" or slot.startswith("shopper."):
         return not _DIGITS.search(said)
-    if slot == "recent":
-        return claim["value"] in catalogue and catalogue.product(claim["value"], answer["locale"]).name == said
     if slot == "occasion":
         return said == name_of(claim["value"], language_of(answer["locale"]))
-    if slot in ("name", "also") and claim.get("derivation", "").startswith("shortened from "):
-        whole = product.name if slot == "name" else catalogue.product(claim["value"], answer["locale"]).name
-        return _is_short_for(said, whole)
+    shortened = claim.get("derivation", "").startswith("shortened from ")
+    if slot == "recent":
+        whole = catalogue.product(claim["value"], answer["locale"]).name if claim["value"] in catalogue else ""
+        return said == whole or (shortened and _is_short_for(said, whole))
+    if slot == "name" and shortened:
+        return _is_short_for(said, product.name)
     fact = facts_of(product, locale=answer["locale"], now=datetime.now(UTC)).get(slot)
     return fact is not None and (fact.text, fact.value, fact.source, fact.version) == (said, *(claim[key] for key in _PROOF))
 

@@ -49,7 +49,7 @@ def word_faults(lines: Sequence[str], brief: Brief, facts: Mapping[str, Fact]) -
     faults += [f"repeats {mark!r}, words of others" for mark in sorted(brief.withheld) if mark in said]
     faults += _competitors(template, brief)
     faults += [f"slot {{{slot}}} without {{also}}, the product that it is about" for slot in unpaired(frozenset(slots_in(template)))]
-    if brief.together > _PAIR:
+    if brief.together > _PAIR and "also" in slots_in(template):
         faults += [f"{word!r} of {brief.together} products" for word in of_a_pair("\n".join(literals(template)), brief.language)]
     for line in lines:
         faults += ["a brace outside a slot" for literal in literals(line) if set("{}") & set(fold(literal))]

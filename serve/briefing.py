@@ -49,7 +49,7 @@ def briefed(request: CopyRequest, found: Found, now: datetime, guide: Guide | No
         if reply is not None and reply.answer is not None:
             facts["answer"] = reply.answer
         if "name" in facts:
-            facts |= _names_in_room(facts, request, case.language)
+            facts |= _names_in_room(facts, request, case.language, several=len(also) > 1)
             brief = _informed(_brief_of(request, found, product, facts, occasion, law, case, guide), found, product, market, facts, now)
             return replace(found, products=found.products[place:], also=also), replace(brief, together=1 + len(also)), facts
     raise barred or _nameless(found)
@@ -83,12 +83,13 @@ def _principles(request: CopyRequest) -> tuple[str, ...]:
     return () if wanted == PRINCIPLES else wanted
 
 
-def _names_in_room(facts: Mapping[str, Fact], request: CopyRequest, language: Language) -> dict[str, Fact]:
-    """Names of products that are too long for the channel, in fewer of their own words. A Chinese name is not taken apart."""
+def _names_in_room(facts: Mapping[str, Fact], request: CopyRequest, language: Language, *, several: bool) -> dict[str, Fact]:
+    """Names of products that are too long for the channel, in fewer of their own words. A Chinese name is not taken apart, nor a list of
+    several."""
     room = CHANNELS[request.channel].room_for_a_name(language, request.max_chars)
     shortened = {}
-    for slot in ("name", "also", "recent"):
-        if (fact := facts.get(slot)) and len(fact.text) > room and " + " not in fact.value and not re.search(f"[{HAN}]", fact.text):
+    for slot in ("name", "recent") if several else ("name", "recent", "also"):
+        if (fact := facts.get(slot)) and len(fact.text) > room and not re.search(f"[{HAN}]", fact.text):
             brand = facts["brand"].text if slot == "name" and "brand" in facts else None
             text = short_name(fact.text, brand, room)
             if plain_text(text):

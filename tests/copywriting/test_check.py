@@ -270,24 +270,25 @@ def test_pieces_that_were_read_before_are_not_read_again():
 
 
 @pytest.mark.parametrize(
-    ("locale", "body"),
+    ("locale", "body", "why"),
     [
-        ("en-GB", "{name}, with {name}, for toast in your socks."),
-        ("en-GB", "{name}, now {price}  then."),
-        ("zh-CN", "{name}，往后看见，您都会谢谢谢今天的自己。"),
-        ("zh-CN", "【你，一段空闲，{name}。"),
-        ("zh-CN", "{name}，{name}，看一眼就好。"),
-        ("en-GB", "{name} (a coat for anybody."),
+        ("en-GB", "{name}, with {name}, for toast in your socks.", "repeats itself"),
+        ("en-GB", "{name}, now {price}  then.", "leaves something out: two blanks in a row"),
+        ("zh-CN", "{name}，往后看见，您都会谢谢谢今天的自己。", "repeats itself"),
+        ("zh-CN", "【你，一段空闲，{name}。", "opens or closes '【】' alone"),
+        ("zh-CN", "{name}，{name}，看一眼就好。", "repeats itself"),
+        ("en-GB", "{name} (a coat for anybody.", "opens or closes '()' alone"),
     ],
 )
-def test_copy_that_lost_its_thread_is_refused(locale, body):
+def test_copy_that_lost_its_thread_is_refused(locale, body, why):
     product = make_product(locale=locale)
     facts = facts_for(product)
-    refused(body, brief_for(product, facts, channel="social"), facts)
+    assert why in refused(body, brief_for(product, facts, channel="social"), facts)
 
 
 @pytest.mark.parametrize("body", ["{name}有{name}的办法。", "哈哈哈，{name}来了。", "【新】{name}（{color}）来了。"])
 def test_copy_that_plays_with_words_is_not(body):
     product = make_product()
     facts = facts_for(product)
-    passed(body, brief_for(product, facts, channel="social"), facts)
+    copy = passed(body, brief_for(product, facts, channel="social"), facts)
+    assert (copy.template, copy.repairs) == (body, ())

@@ -158,6 +158,12 @@ async def test_a_bundle_of_several_lists_them_and_says_nothing_of_a_pair(locale,
     assert stages.calls["retrieval"][0].bundle_with == ("other-0", "other-1", "other-2")
 
 
+async def test_a_piece_that_names_none_of_a_bundle_may_speak_of_two():
+    others = [make_product("scarf", name="长围巾"), make_product("cap", name="毛线帽")]
+    answer = await answer_of(FakeStages(COAT, ["两个人的冬天，一件{name}就够聊。"], also=others), n=1, bundle_with=["scarf", "cap"])
+    assert (answer.choices[0].origin, answer.choices[0].text) == ("model", "两个人的冬天，一件云杉羊毛大衣就够聊。")
+
+
 async def test_what_no_copy_may_be_written_for_is_left_out_of_a_bundle():
     vape = make_product("vape", name="电子烟", category=("电子烟",))
     answer = await answer_of(FakeStages(COAT, ["{name}配{also}，合计{total}。"], also=[vape, COAT]), n=1, bundle_with=["vape", "coat"])
