@@ -6,7 +6,8 @@ What is asked depends on what the model's card says it is.
 
 sentiment    columns text, label and any for --slices and --cluster: accuracy, precision, recall, macro F1, ROC-AUC, log loss, ECE
 persuasion   columns first, second, better (1 or 2): the share of pairs of which the better one is scored higher
-generator    columns prompt, reference, locale: perplexity, and of texts that it writes BLEU-4, ROUGE, chrF, distinct-n, self-BLEU
+generator    columns prompt, reference, locale: perplexity, and of texts that it writes BLEU-4, ROUGE, chrF, distinct-n, self-BLEU;
+             plain numbers, with --against those of both side by side
 
 Data is Parquet, or JSON lines in a .jsonl file. --cluster names the column of what hangs together (a test, a dialogue, a product), which
 the bootstrap draws as a whole. Prints a table; with --out also writes evaluation.json and evaluation.md there.
@@ -14,7 +15,7 @@ the bootstrap draws as a whole. Prints a table; with --out also writes evaluatio
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from artifacts.card import Card, read_card, verify
 from copywriting.brief import language_of
 from train.classifier import logits_of
-from train.exam import Difference, Interval, Sat, by_slice, compared, examined, pairwise
+from train.exam import Classified, Difference, Interval, Paired, by_slice, compared, examined
 from train.job import run_command
-from train.metrics import softmax
+from train.metrics import Floats, softmax
 from train.settings import ConfigError
 from train.tables import columns_of, read_table
 from train.text_metrics import nearness, variety
@@ -69,31 +70,45 @@ class Asked:
         """Values of one column, as many as rows."""
         return np.array(columns_of(self.table, (name,), self.path)[name])
 
+    @property
+    def clusters(self) -> NDArray[Any]:
+        """What hangs together; each row by itself where nobody says."""
+        return self.column(self.cluster) if self.cluster else np.arange(self.table.num_rows)
 
-def sentiment(directory: Path, asked: Asked) -> Sat:
+
+def sentiment(directory: Path, asked: Asked) -> Classified:
     """What the model says to each text."""
-    tokenizer, model = _classifier(directory)
-    texts, labels = asked.column("text").tolist(), asked.column("label").tolist()
-    known = {str(label): number for number, label in model.config.id2label.items()}
-    if unknown := sorted({str(label) for label in labels} - known.keys()):
-        raise ConfigError(f"{asked.path}: label {unknown[0]!r} is none of the model's; use {sorted(known)}")
-    logits = logits_of(model, texts, tokenizer, tokenizer.model_max_length) / _temperature(model)
-    clusters = asked.column(asked.cluster) if asked.cluster else None
+    scorer = _Scorer(directory)
+    labels = [str(label) for label in asked.column("label").tolist()]
+    if unknown := sorted(set(labels) - scorer.numbers.keys()):
+        raise ConfigError(f"{asked.path}: label {unknown[0]!r} is none of the model's; use {sorted(scorer.numbers)}")
+    chances = softmax(scorer.logits(asked.column("text").tolist()) / scorer.temperature)
     slices = {name: asked.column(name) for name in asked.slices}
-    return Sat(softmax(logits), np.array([known[str(label)] for label in labels]), clusters, slices)
+    return Classified(chances, np.array([scorer.numbers[label] for label in labels]), asked.clusters, slices)
 
 
-def persuasion(directory: Path, asked: Asked) -> NDArray[np.float64]:
-    """(pairs,) by how much the better text is scored above the other."""
-    tokenizer, model = _classifier(directory)
-    column = {label: number for number, label in model.config.id2label.items()}["persuasive"]
-    better = asked.column("better")
+def persuasion(directory: Path, asked: Asked) -> Paired:
+    """By how much the better text of each pair is scored above the other."""
+    scorer, better = _Scorer(directory), asked.column("better")
     if strange := sorted(set(better.tolist()) - {1, 2}):
         raise ConfigError(f"{asked.path}: better = {strange[0]!r}; write 1 where the first text did better, 2 where the second did")
-    scores = [
-        logits_of(model, asked.column(name).tolist(), tokenizer, tokenizer.model_max_length)[:, column] for name in ("first", "second")
-    ]
-    return np.asarray(np.where(better == 1, scores[0] - scores[1], scores[1] - scores[0]))
+    first, second = (scorer.logits(asked.column(name).tolist())[:, scorer.numbers["persuasive"]] for name in ("first", "second"))
+    return Paired(np.where(better == 1, first - second, second - first), asked.clusters)
+
+
+class _Scorer:
+    """A scoring model as it was trained: its labels' numbers, its temperature, texts as long as it read then."""
+
+    def __init__(self, directory: Path) -> None:
+        self._tokenizer = AutoTokenizer.from_pretrained(directory)
+        self._model = AutoModelForSequenceClassification.from_pretrained(directory, dtype=torch.float32).eval()
+        self._max_tokens = int(read_card(directory).config["max_tokens"])
+        self.numbers = {str(label): number for number, label in self._model.config.id2label.items()}
+        self.temperature = float(getattr(self._model.config, "calibration_temperature", 1.0))
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        """(texts, labels)."""
+        return logits_of(self._model, texts, self._tokenizer, self._max_tokens)
 
 
 def generator(directory: Path, asked: Asked, seed: int) -> dict[str, float]:
@@ -102,6 +117,8 @@ def generator(directory: Path, asked: Asked, seed: int) -> dict[str, float]:
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
     prompts, references = asked.column("prompt").tolist(), asked.column("reference").tolist()
+    if empty := [number for number, reference in enumerate(references, 1) if not reference.strip()]:
+        raise ConfigError(f"{asked.path}: row {empty[0]} has an empty reference; fill it or leave the row out")
     figures = {"perplexity": _perplexity(model, tokenizer, prompts, references)}
     written = _written(model, tokenizer, prompts, seed)
     languages = np.array([language_of(locale) for locale in asked.column("locale").tolist()])
@@ -139,16 +156,6 @@ def _written(model: Any, tokenizer: Any, prompts: Sequence[str], seed: int) -> l
     return texts
 
 
-def _classifier(directory: Path) -> tuple[Any, Any]:
-    return AutoTokenizer.from_pretrained(directory), AutoModelForSequenceClassification.from_pretrained(
-        directory, dtype=torch.float32
-    ).eval()
-
-
-def _temperature(model: Any) -> float:
-    return float(getattr(model.config, "calibration_temperature", 1.0))
-
-
 def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: int = 0) -> Evaluation:
     """Examine the model, and the other one on the same rows. Raises ArtifactError for a directory that is no model, ConfigError for rows
     that it can't be asked."""
@@ -157,20 +164,21 @@ def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: i
     if other and other.kind != card.kind:
         raise ConfigError(f"--against {against}: is a {other.kind!r} model, {directory} a {card.kind!r} one; name one of the same kind")
     found = Evaluation(str(directory), card.version, str(asked.path), asked.table.num_rows, {}, against=other.version if other else "")
-    if card.kind == "sentiment":
-        sat = sentiment(directory, asked)
-        found.figures |= examined(sat, seed=seed)
-        found.slices = by_slice(sat, seed=seed)
-        found.differences = compared(sat, sentiment(against, asked), seed=seed) if against else {}
-    elif card.kind == "persuasion":
-        clusters = asked.column(asked.cluster) if asked.cluster else None
-        found.figures["pairwise_accuracy"] = pairwise(persuasion(directory, asked), clusters, seed=seed)
-        if against:
-            found.figures["pairwise_accuracy_of_the_other"] = pairwise(persuasion(against, asked), clusters, seed=seed)
-    else:
+    if card.kind == "generator":
         found.figures |= generator(directory, asked, seed)
         if against:
             found.figures |= {f"{name}_of_the_other": value for name, value in generator(against, asked, seed).items()}
+        return found
+    sit = sentiment if card.kind == "sentiment" else persuasion
+    sitting = sit(directory, asked)
+    found.figures |= examined(sitting, seed=seed)
+    if isinstance(sitting, Classified):
+        found.slices = by_slice(sitting, seed=seed)
+    if against:
+        try:
+            found.differences = compared(sitting, sit(against, asked), seed=seed)
+        except ValueError as error:
+            raise ConfigError(f"--against {against}: {error}; its labels must stand in the same order") from error
     return found
 
 
@@ -210,11 +218,6 @@ def show(found: Evaluation, console: Console) -> None:
     console.print(table)
 
 
-def plain(found: Evaluation) -> Mapping[str, Any]:
-    """The evaluation as JSON has it."""
-    return asdict(found)
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -231,7 +234,7 @@ def main() -> None:
     show(found, Console())
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "evaluation.json").write_text(json.dumps(plain(found), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (given.out / "evaluation.json").write_text(json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         (given.out / "evaluation.md").write_text(markdown(found), encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ together count once. Two models are compared on the same draws; p is two-sided.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,22 +43,52 @@ class Difference:
     p: float
 
 
+class Sitting(Protocol):
+    """What a model did in an examination. `clusters` is (n,), of anything that compares; rows with the same value are drawn together."""
+
+    @property
+    def clusters(self) -> NDArray[np.generic]:
+        """(n,)."""
+
+    def figures(self, rows: Rows) -> Figures:
+        """The figures on these rows."""
+
+
 @dataclass(frozen=True, slots=True)
-class Sat:
-    """What a model said to each example: `chances` (n, classes) and `truth` (n,), class numbers; `clusters` (n,) of anything that compares,
-    each example its own where None; `slices` name → (n,) values."""
+class Classified:
+    """What a classifier said to each example: `chances` (n, classes), `truth` (n,) class numbers; `slices` name → (n,) values."""
 
     chances: Floats
     truth: Rows
-    clusters: NDArray[np.generic] | None = None
+    clusters: NDArray[np.generic]
     slices: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        counts = {"truth": len(self.truth), "chances": len(self.chances), **{name: len(each) for name, each in self.slices.items()}}
-        if self.clusters is not None:
-            counts["clusters"] = len(self.clusters)
-        if len(set(counts.values())) > 1 or not len(self.truth):
+        held = {"truth": self.truth, "chances": self.chances, "clusters": self.clusters, **self.slices}
+        if len({len(each) for each in held.values()}) > 1 or not len(self.truth):
+            counts = {name: len(each) for name, each in held.items()}
             raise ValueError(f"an exam needs as many rows of everything, and at least one: {counts}")
+
+    def figures(self, rows: Rows) -> Figures:
+        """As `class_figures` has them."""
+        return class_figures(self.chances[rows], self.truth[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """By how much the better one of each pair was scored above the other: `margins` (n,)."""
+
+    margins: Floats
+    clusters: NDArray[np.generic]
+
+    def __post_init__(self) -> None:
+        if len(self.margins) != len(self.clusters) or not len(self.margins):
+            raise ValueError(f"{len(self.margins)} margins, {len(self.clusters)} clusters: give as many of both, and at least one pair")
+
+    def figures(self, rows: Rows) -> Figures:
+        """pairwise_accuracy: the share of pairs in which the better one was scored higher, a tie counting half."""
+        margins = self.margins[rows]
+        return {"pairwise_accuracy": float(((margins > 0) + (margins == 0) / 2).mean())}
 
 
 def class_figures(chances: Floats, truth: Rows) -> Figures:
@@ -96,33 +127,32 @@ def draws(clusters: NDArray[np.generic], count: int, seed: int) -> list[Rows]:
     return [np.concatenate([members[i] for i in random.integers(len(members), size=len(members))]) for _ in range(count)]
 
 
-def examined(sat: Sat, *, count: int = 500, seed: int = 0) -> dict[str, Interval]:
+def examined(sitting: Sitting, *, count: int = 500, seed: int = 0) -> dict[str, Interval]:
     """Every figure with its interval."""
-    whole = class_figures(sat.chances, sat.truth)
-    drawn = [class_figures(sat.chances[rows], sat.truth[rows]) for rows in draws(_clusters(sat), count, seed)]
+    drawn = [sitting.figures(rows) for rows in draws(sitting.clusters, count, seed)]
+    whole = sitting.figures(np.arange(len(sitting.clusters)))
     return {name: Interval(value, *_percentiles([each[name] for each in drawn if name in each])) for name, value in whole.items()}
 
 
-def by_slice(sat: Sat, *, count: int = 200, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
+def by_slice(sat: Classified, *, count: int = 200, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
     """Slice → value → figures; values with fewer than 20 examples are left out."""
     found: dict[str, dict[str, dict[str, Interval]]] = {}
     for name, values in sat.slices.items():
         for value in np.unique(values):
             rows = np.flatnonzero(values == value)
             if len(rows) >= _FEWEST:
-                part = Sat(sat.chances[rows], sat.truth[rows], _clusters(sat)[rows])
+                part = Classified(sat.chances[rows], sat.truth[rows], sat.clusters[rows])
                 found.setdefault(name, {})[str(value)] = examined(part, count=count, seed=seed)
     return found
 
 
-def compared(first: Sat, second: Sat, *, count: int = 500, seed: int = 0) -> dict[str, Difference]:
-    """First minus second for every figure. Raises ValueError where the two sat different examinations."""
-    if not np.array_equal(first.truth, second.truth):
+def compared(first: Sitting, second: Sitting, *, count: int = 500, seed: int = 0) -> dict[str, Difference]:
+    """First minus second for every figure, on the same draws. Raises ValueError where the two sat different examinations."""
+    if not np.array_equal(first.clusters, second.clusters) or not _asked_the_same(first, second):
         raise ValueError("the two models sat different examinations; give both the same examples in the same order")
-    ours, theirs = (class_figures(sat.chances, sat.truth) for sat in (first, second))
-    drawn = [
-        [class_figures(sat.chances[rows], sat.truth[rows]) for sat in (first, second)] for rows in draws(_clusters(first), count, seed)
-    ]
+    whole = np.arange(len(first.clusters))
+    ours, theirs = first.figures(whole), second.figures(whole)
+    drawn = [(first.figures(rows), second.figures(rows)) for rows in draws(first.clusters, count, seed)]
     found = {}
     for name in ours:
         gaps = np.array([one[name] - other[name] for one, other in drawn if name in one])
@@ -131,17 +161,9 @@ def compared(first: Sat, second: Sat, *, count: int = 500, seed: int = 0) -> dic
     return found
 
 
-def pairwise(margins: Floats, clusters: NDArray[np.generic] | None = None, *, count: int = 2000, seed: int = 0) -> Interval:
-    """The share of pairs in which the better one was scored higher, a tie counting half. margins: (n,) better minus worse."""
-    if not len(margins):
-        raise ValueError("no pair was given: pairwise accuracy needs at least one")
-    won = np.where(margins > 0, 1.0, np.where(margins == 0, 0.5, 0.0))
-    drawn = [float(won[rows].mean()) for rows in draws(np.arange(len(won)) if clusters is None else clusters, count, seed)]
-    return Interval(float(won.mean()), *_percentiles(drawn))
-
-
-def _clusters(sat: Sat) -> NDArray[np.generic]:
-    return np.arange(len(sat.truth)) if sat.clusters is None else sat.clusters
+def _asked_the_same(first: Sitting, second: Sitting) -> bool:
+    truths = [each.truth for each in (first, second) if isinstance(each, Classified)]
+    return not truths or np.array_equal(truths[0], truths[-1])
 
 
 def _percentiles(values: Sequence[float] | Floats) -> tuple[float, float]:

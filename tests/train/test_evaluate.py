@@ -42,8 +42,9 @@ def test_a_sentiment_model_is_examined_whole_by_slice_and_against_another(tmp_pa
 
 def test_a_persuasion_model_is_asked_for_the_better_of_two(tmp_path):
     rows = [{"first": "天冷了，出门前给自己留一口热茶的工夫。", "second": "给一口天的冷了工夫", "better": 1, "test": i} for i in range(4)]
-    found = evaluate(MODELS / "persuasion", asked(tmp_path, rows, cluster="test"))
+    found = evaluate(MODELS / "persuasion", asked(tmp_path, rows, cluster="test"), MODELS / "persuasion")
     assert found.figures["pairwise_accuracy"].value == 1
+    assert found.differences["pairwise_accuracy"].p == 1
 
 
 def test_a_generator_is_examined_by_what_it_expects_and_what_it_writes(tmp_path):
@@ -64,6 +65,12 @@ def test_a_generator_is_examined_by_what_it_expects_and_what_it_writes(tmp_path)
 def test_rows_that_a_model_can_not_be_asked_are_named(tmp_path, rows, message):
     with pytest.raises(ConfigError, match=message):
         evaluate(MODELS / "sentiment", asked(tmp_path, rows))
+
+
+def test_a_reference_that_says_nothing_is_named(tmp_path):
+    rows = [{"prompt": "<|zh|><|copy|>", "reference": " ", "locale": "zh-CN"}]
+    with pytest.raises(ConfigError, match="row 1 has an empty reference"):
+        evaluate(MODELS / "generator", asked(tmp_path, rows))
 
 
 def test_models_of_two_kinds_are_not_compared(tmp_path):

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from train.exam import Sat, by_slice, class_figures, compared, draws, examined, pairwise
+from train.exam import Classified, Paired, by_slice, class_figures, compared, draws, examined
 
 
-def sat(share_right: float, rows: int = 400, **more) -> Sat:
+def sat(share_right: float, rows: int = 400, **more) -> Classified:
     """A model of two classes that is right on the first `share_right` of the rows, 0.9 sure of itself."""
     truth = np.arange(rows) % 2
     right = np.arange(rows) < share_right * rows
     said = np.where(right, truth, 1 - truth)
     chances = np.full((rows, 2), 0.1)
     chances[np.arange(rows), said] = 0.9
-    return Sat(chances, truth, **more)
+    return Classified(chances, truth, **{"clusters": np.arange(rows), **more})
 
 
 def test_figures_are_what_their_definitions_say():
@@ -73,7 +73,7 @@ def test_equal_models_do_not_differ_and_a_better_one_does():
 def test_models_that_sat_different_exams_are_not_compared():
     other = sat(0.8)
     with pytest.raises(ValueError, match="same examples"):
-        compared(sat(0.8), Sat(other.chances, 1 - other.truth))
+        compared(sat(0.8), Classified(other.chances, 1 - other.truth, other.clusters))
 
 
 def test_slices_tell_where_a_model_is_weak():
@@ -89,15 +89,24 @@ def test_a_slice_of_a_few_rows_tells_nothing():
 
 
 def test_a_tie_is_half_a_win():
-    assert pairwise(np.array([1.0, 0.0, -1.0, 2.0])).value == pytest.approx(2.5 / 4)
+    pairs = Paired(np.array([1.0, 0.0, -1.0, 2.0]), np.arange(4))
+    assert examined(pairs)["pairwise_accuracy"].value == pytest.approx(2.5 / 4)
 
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_an_exam_needs_as_many_rows_of_everything(rows):
     with pytest.raises(ValueError, match="as many rows"):
-        Sat(np.zeros((4, 2)), np.zeros(rows, np.int64))
+        Classified(np.zeros((4, 2)), np.zeros(rows, np.int64), np.arange(4))
 
 
 def test_no_pair_has_no_accuracy():
     with pytest.raises(ValueError, match="at least one"):
-        pairwise(np.array([]))
+        Paired(np.array([]), np.array([]))
+
+
+def test_of_two_that_choose_between_pairs_the_better_one_is_told():
+    tests = np.arange(200) // 4
+    good, poor = (Paired(np.where(np.arange(200) % 10 < right, 1.0, -1.0), tests) for right in (9, 6))
+    better = compared(good, poor)["pairwise_accuracy"]
+    assert better.value == pytest.approx(0.3)
+    assert better.p < 0.01
