@@ -63,7 +63,7 @@ def facts_of(
     strict: bool = False,
 ) -> dict[str, Fact]:
     """Every slot that has a value for this product, shopper and moment. `recent` is the shopper's last purchase, `also` what is offered
-    together with this one, as `bundled` gives it. With `law` and `case` phrases and reference prices are what the law allows; `strict`
+    together with it (those that `bundled` keeps). With `law` and `case` phrases and reference prices are what the law allows; `strict`
     needs proof of each."""
     row = f"products/{product.product_id}/{product.locale}"
     price = pricing(product, now, law.reference_price if law else None, strict=strict)
@@ -74,8 +74,8 @@ def facts_of(
         facts["category"] = Fact("category", label, label, row, product.version)
     if name := name_of(occasion, language_of(locale)):
         facts["occasion"] = Fact("occasion", name, occasion, "calendar" if occasion in KNOWN else "market", 0)
-    if also:
-        facts |= _together(also, price, product.currency, locale, now, law)
+    if others := bundled(product, also):
+        facts |= _together(others, price, product.currency, locale, now, law)
     if shopper and shopper.personalise:
         facts |= _personal_facts(product, shopper, recent)
     closed = law.closed(case) if law and case else frozenset()
@@ -202,7 +202,7 @@ def _together(
 ) -> dict[str, Fact]:
     """The other products of a bundle, several as a list; prices only where all are in one currency, which are the only ones that can be
     added. What one of several costs is not said: the list has no place for it."""
-    names = [plain_text(each.name) or each.name for each in also]
+    names = list(_plain_texts({each.product_id: each.name for each in also}).values())
     rows, version = " + ".join(f"products/{each.product_id}/{each.locale}" for each in also), max(each.version for each in also)
     text = format_list(names, locale=_babel(locale))
     facts = {"also": Fact("also", text, " + ".join(each.product_id for each in also), rows, version)}

@@ -235,3 +235,12 @@ def test_the_occasion_is_called_by_its_name_in_the_language():
 def test_a_language_that_is_not_written_is_refused():
     with pytest.raises(ValueError, match=r"'fr-FR'.*zh-CN, en-US or en-GB"):
         facts_of(make_product(), locale="fr-FR", now=NOW)
+
+
+def test_of_a_bundle_only_names_that_may_stand_in_copy_are_said_each_once():
+    coat, cap = make_product(), make_product("cap", name="毛线帽", price=Decimal(100))
+    lure = make_product("lure", name="加微信vx12345", price=Decimal(1))
+    facts = facts_for(coat, also=[lure, cap, coat, cap])
+    assert facts["also"].text == "毛线帽"
+    assert facts["total"].value == "600.00"
+    assert "also" not in facts_for(coat, also=[lure])
