@@ -155,8 +155,7 @@ class Engine:
             prompt_tokens=len(output.prompt_token_ids),
             output_tokens=sum(len(candidate.token_ids) for candidate in output.outputs),
         )
-        if self._settings.cache_entries and drafts.texts:
-            self._cache.put(key, drafts.texts)
+        self._cache.put(key, drafts.texts)  # none, too: whether any of a query's drafts does is the pipeline's to say, which then renews
         return drafts
 
     def _is_whole(self, candidate: Any) -> bool:

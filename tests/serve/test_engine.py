@@ -143,3 +143,21 @@ async def test_a_voice_whose_directory_is_gone_or_broken_is_refused_before_it_re
     for _ in range(2):  # it is not taken for loaded the second time
         with pytest.raises(ValueError, match="no adapter_config"):
             await adapters.request(Adapter("a", "1", str(tmp_path / "broken")))
+
+
+async def test_a_prompt_of_which_no_draft_is_sure_is_not_written_again_for_every_request():
+    engine = CountingEngine()
+    engine._settings = GeneratorSettings(model="tiny", min_mean_logprob=-0.5)
+    both = DraftQuery(("<|a|>", "<|b|>"), "root ::= [a-z]+", 1, 5, None)
+    sure = engine.complete
+
+    async def complete(prompt: str, *rest: object, **more: object) -> object:
+        output = await sure(prompt, *rest, **more)
+        output.outputs[0].cumulative_logprob = 0.0 if prompt == "<|a|>" else -1.0
+        return output
+
+    engine.complete = complete
+    first, second = await engine.draft(both), await engine.draft(both)
+    assert (first.texts, first.cached) == (("aaaaa",), False)
+    assert (second.texts, second.cached, second.output_tokens) == (("aaaaa",), True, 0)
+    assert engine.written == 2
