@@ -1,6 +1,8 @@
-"""Write the labelled data that the sentiment scorer is trained on, because training reads files and never imports the demo.
+"""Write the data that scorers and the response model are trained on, because training reads files and never imports the demo.
 
-    python -m demo.training_data var/training [--seed 11] [--count 12000]
+    python -m demo.training_data var/training [--seed 11] [--count 12000] [--impressions 60000]
+
+`sentiment.parquet` has labelled sentences, `responses.parquet` impressions with simulated clicks (`demo/responses.py`).
 
 Texts are composed from a book of clauses. Some clauses are set aside by chance: every text with one of them is marked `held_out`, so
 that the scorer is judged on opinions that it never read. The persuasion scorer needs no file of its own: it learns from the copybook.
@@ -11,20 +13,25 @@ reviews with a clause that was set aside, which neither training reads. A real s
 """
 
 import argparse
+import tempfile
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demo.responses import write_responses
 from demo.reviews import LANGUAGES, clauses_of, labelled_sentences, polarity_of
+from demo.shop import build
 from retrieval import tables
 from retrieval.features import consenting
 
 SEED = 11
 """Decides which clauses are set aside: base model and fine-tuning must use the same."""
+DAY = date(2026, 1, 31)
+"""The shop's day before the simulated impressions."""
 
 _SCHEMA = pa.schema(
     [
@@ -54,6 +61,13 @@ def write_reviews(shop: Path, directory: Path, now: datetime, seed: int = SEED) 
     return _write(directory / "reviews.parquet", sorted(sentences), seed)
 
 
+def simulate(directory: Path, seed: int, count: int) -> Path:
+    """`responses.parquet`: impressions of the sample shop as it is on DAY. Same seed, same file."""
+    with tempfile.TemporaryDirectory() as shop:
+        build(Path(shop), today=DAY, render=lambda *_: [])  # tables alone: no shopper here looks at pictures
+        return write_responses(Path(shop), directory, datetime.combine(DAY, time(tzinfo=UTC)), seed, count)
+
+
 def _write(path: Path, sentences: Iterable[tuple[str, str, str]], seed: int) -> Path:
     aside = clauses_set_aside(seed)
     rows = [
@@ -71,8 +85,10 @@ def main() -> None:
     parser.add_argument("directory", type=Path, help="where to write")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--count", type=int, default=12000, help="labelled sentences")
+    parser.add_argument("--impressions", type=int, default=60000, help="impressions with simulated clicks")
     options = parser.parse_args()
     print(write_sentiment(options.directory, options.seed, options.count))
+    print(simulate(options.directory, options.seed, options.impressions))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
-"""What the two scorers share: a small ModernBERT over our tokenizer, batches of texts, logits on held-out data, and export.
+"""What the scorers share: an encoder to start from, batches of texts, logits on held-out data, and export.
 
-The directory loads with `AutoModelForSequenceClassification`; `config.json` holds `id2label` and `calibration_temperature`, by which
-logits are divided before the softmax or sigmoid.
+The encoder is the one in `base` (any that transformers can load), or from scratch a small ModernBERT, a GRU or a TextCNN
+(train/encoders.py) over the tokenizer in `tokenizer`, or over one learned from the training texts. The directory loads with
+`AutoModelForSequenceClassification`; `config.json` holds `id2label` and `calibration_temperature`, by which logits are divided before the
+softmax or sigmoid.
 """
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from pydantic import Field, model_validator
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     ModernBertConfig,
@@ -25,9 +28,11 @@ from transformers import (
 )
 
 from artifacts.card import CARD, verify
+from train.encoders import GruConfig, GruForSequenceClassification, NgramClassifier, TextCnnConfig, TextCnnForSequenceClassification
 from train.metrics import Floats
+from train.onnx_export import write_onnx
 from train.settings import InputPath, TrainConfig
-from train.tokenizer import BOS, EOS, save_tokenizer
+from train.tokenizer import BOS, EOS, save_tokenizer, train_reader
 
 _JUDGED_AT_ONCE = 128
 
@@ -37,41 +42,78 @@ class ClassifierConfig(TrainConfig):
 
     base: InputPath | None = None
     """Model directory to start from; none means from scratch."""
+    architecture: Literal["modernbert", "gru", "textcnn"] = "modernbert"
+    """What is made from scratch; not asked where there is a base."""
     tokenizer: InputPath | None = None
-    """Tokenizer directory; needed from scratch, else the base's own."""
+    """Tokenizer directory; none means the base's own, or from scratch one learned from the training texts."""
+    vocabulary: int = Field(default=8000, ge=300)
+    """Entries of a tokenizer that is learned from the training texts."""
     about_data: str = ""
     """What the scorer learned from, in words, for the card."""
     held_out: float = Field(default=0.1, gt=0, lt=0.5)
-    hidden_size: int = 128
-    layers: int = 3
-    heads: int = 4
-    intermediate_size: int = 192
-    max_tokens: int = 256
+    hidden_size: int = Field(default=128, ge=8)
+    layers: int = Field(default=3, ge=1)
+    heads: int = Field(default=4, ge=1)
+    intermediate_size: int = Field(default=192, ge=8)
+    max_tokens: int = Field(default=256, ge=8)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    ngram_buckets: int = Field(default=2**18, ge=1024)
+    """GRU and TextCNN: into how many buckets the n-grams beside the network are hashed."""
     word_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of tokens that a training text hides, so that no single phrase decides."""
+    onnx: bool = True
+    """Whether the model directory gets an ONNX form, which serving on CPUs is faster with."""
 
     @model_validator(mode="after")
     def _has_a_start(self) -> Self:
-        if self.base is None and self.tokenizer is None:
-            raise ValueError("neither base nor tokenizer is given; name a tokenizer directory (python -m train.tokenizer) or a base")
         if self.base is not None and not (self.base / "config.json").is_file():
             raise ValueError(f"base = {str(self.base)!r} holds no config.json; name a model directory in the save_pretrained layout")
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size = {self.hidden_size} is no multiple of heads = {self.heads}; change one of them")
         return self
 
 
-def start(config: ClassifierConfig, kind: str, labels: Sequence[str], problem: str) -> tuple[PreTrainedTokenizerFast, nn.Module]:
-    """Tokenizer and model to start from: the base's, checked against its card where it has one, or a new small ModernBERT."""
+def start(
+    config: ClassifierConfig, kind: str, labels: Sequence[str], problem: str, texts: Sequence[str] = ()
+) -> tuple[PreTrainedTokenizerFast, Any]:
+    """Tokenizer and model to start from: the base's, checked against its card where it has one, or new ones. `texts` are what a new
+    tokenizer learns from. A base whose labels are others keeps its encoder and gets a new last layer."""
     if config.base:
         if (config.base / CARD).is_file():
             verify(config.base, kind)
-        return AutoTokenizer.from_pretrained(config.base), AutoModelForSequenceClassification.from_pretrained(
-            config.base, dtype=torch.float32
-        )
-    verify(config.tokenizer or Path(), "tokenizer")
+        return AutoTokenizer.from_pretrained(config.base), _from_base(config.base, labels, problem)
+    tokenizer = _tokenizer(config, texts)
+    return tokenizer, _ARCHITECTURES[config.architecture](config, tokenizer, _labelled(labels, problem))
+
+
+def _from_base(base: Path, labels: Sequence[str], problem: str) -> Any:
+    held = AutoConfig.from_pretrained(base)
+    if set(labels) <= set(held.id2label.values()):
+        return AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32)
+    return AutoModelForSequenceClassification.from_pretrained(
+        base, dtype=torch.float32, ignore_mismatched_sizes=True, **_labelled(labels, problem)
+    )
+
+
+def _labelled(labels: Sequence[str], problem: str) -> dict[str, Any]:
+    return {
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: number for number, label in enumerate(labels)},
+        "problem_type": problem,
+    }
+
+
+def _tokenizer(config: ClassifierConfig, texts: Sequence[str]) -> PreTrainedTokenizerFast:
+    if config.tokenizer is None:
+        return train_reader(texts, config.vocabulary)
+    verify(config.tokenizer, "tokenizer")
     tokenizer = AutoTokenizer.from_pretrained(config.tokenizer, model_max_length=config.max_tokens)
     ids = [(token, tokenizer.convert_tokens_to_ids(token)) for token in (BOS, EOS)]
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single=f"{BOS} $A {EOS}", special_tokens=ids)
+    return tokenizer
+
+
+def _modernbert(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast, labelled: dict[str, Any]) -> Any:
     shape = ModernBertConfig(
         vocab_size=len(tokenizer),
         hidden_size=config.hidden_size,
@@ -90,11 +132,42 @@ def start(config: ClassifierConfig, kind: str, labels: Sequence[str], problem: s
         eos_token_id=tokenizer.eos_token_id,
         cls_token_id=tokenizer.bos_token_id,
         sep_token_id=tokenizer.eos_token_id,
-        id2label=dict(enumerate(labels)),
-        label2id={label: number for number, label in enumerate(labels)},
-        problem_type=problem,
+        **labelled,
     )
-    return tokenizer, ModernBertForSequenceClassification(shape)
+    return ModernBertForSequenceClassification(shape)
+
+
+def _gru(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast, labelled: dict[str, Any]) -> Any:
+    return GruForSequenceClassification(GruConfig(num_hidden_layers=config.layers, **_light(config, tokenizer), **labelled))
+
+
+def _textcnn(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast, labelled: dict[str, Any]) -> Any:
+    return TextCnnForSequenceClassification(TextCnnConfig(filters=config.hidden_size, **_light(config, tokenizer), **labelled))
+
+
+def _light(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    sizes = {"vocab_size": len(tokenizer), "hidden_size": config.hidden_size, "buckets": config.ngram_buckets}
+    return {**sizes, "dropout": config.dropout, "pad_token_id": tokenizer.pad_token_id}
+
+
+def count_ngrams(
+    model: Any, texts: Sequence[str], labels: Sequence[int], tokenizer: PreTrainedTokenizerFast, config: ClassifierConfig
+) -> None:
+    """Begin the n-gram path of a GRU or TextCNN from scratch with what the training texts' n-grams say. Others have none."""
+    if config.base or not isinstance(ngrams := getattr(model, "ngrams", None), NgramClassifier):
+        return
+    targets = torch.nn.functional.one_hot(torch.tensor(labels), model.config.num_labels)
+
+    def batches() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for begin in range(0, len(texts), _JUDGED_AT_ONCE):
+            batch = encode(texts[begin : begin + _JUDGED_AT_ONCE], tokenizer, config.max_tokens)
+            yield batch["input_ids"], batch["attention_mask"], targets[begin : begin + _JUDGED_AT_ONCE]
+
+    ngrams.count(batches())
+
+
+_Maker = Callable[[ClassifierConfig, PreTrainedTokenizerFast, dict[str, Any]], Any]
+_ARCHITECTURES: dict[str, _Maker] = {"modernbert": _modernbert, "gru": _gru, "textcnn": _textcnn}
 
 
 def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> dict[str, Tensor]:
@@ -122,11 +195,14 @@ def logits_of(model: nn.Module, texts: Sequence[str], tokenizer: PreTrainedToken
     return np.asarray(np.concatenate(rows), dtype=np.float64)
 
 
-def export(model: nn.Module, directory: Path, tokenizer: PreTrainedTokenizerFast, temperature: float) -> None:
-    """Write the model in half precision with its tokenizer. It loads as fp32, which is what a CPU multiplies well."""
-    held: Any = deepcopy(model).to(torch.float16)
-    held.config.calibration_temperature = round(temperature, 4)
+def export(model: nn.Module, directory: Path, tokenizer: PreTrainedTokenizerFast, temperature: float, config: ClassifierConfig) -> None:
+    """Write the model in half precision with its tokenizer, and its ONNX form where the settings want it. It loads as fp32, which is what
+    a CPU multiplies well."""
+    held: Any = deepcopy(model).cpu().to(torch.float16)
+    held.config.calibration_temperature, held.config.max_tokens = round(temperature, 4), config.max_tokens
     held.save_pretrained(directory)
     path = directory / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"dtype": "float32"}, indent=2) + "\n", encoding="utf-8")
     save_tokenizer(tokenizer, directory)
+    if config.onnx:
+        write_onnx(held.float().eval(), directory)

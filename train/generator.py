@@ -25,6 +25,7 @@ from copywriting.brief import Brief
 from copywriting.copybook import Piece
 from copywriting.prompt import PromptStyle, chat, compact
 from train.examples import Example, Shelf, example, split
+from train.exhibits import Exhibits, Sample
 from train.job import launch, run_command
 from train.loop import Batch, Recipe, fit, seed_everything
 from train.settings import InputPath, TrainConfig, read_command_line
@@ -34,6 +35,9 @@ KIND = "generator"
 _IGNORED = -100
 _SHARD = "3500KB"  # no file of a shipped model is larger than a code host takes without ado
 _JUDGED_PIECES = 256
+_SAMPLES = 12
+_NEW_TOKENS = 160
+_SAMPLING = {"temperature": 0.8, "top_p": 0.95}
 
 
 class GeneratorConfig(TrainConfig):
@@ -93,6 +97,7 @@ def learn(config: GeneratorConfig, model: "CopyLoss", tokenizer: PreTrainedToken
         evaluate=partial(judge, encode=encode, pad=tokenizer.pad_token_id, training=training, held_out=held_out),
         export=export,
         lengths=[len(tokenizer(piece.template)["input_ids"]) for piece in training],
+        exhibits=partial(exhibits, tokenizer=tokenizer, style=config.prompt_style, pieces=held_out, seed=config.seed),
     )
     fit(config, model, recipe)
 
@@ -184,10 +189,33 @@ def judge(model: nn.Module, *, encode: Any, pad: int, training: Sequence[Piece],
     return metrics
 
 
+def exhibits(model: Any, *, tokenizer: PreTrainedTokenizerFast, style: PromptStyle, pieces: Sequence[Piece], seed: int) -> Exhibits:
+    """What it writes for a dozen held-out pieces' briefs, sampled as its generation settings will say."""
+    if not pieces:
+        return Exhibits()
+    chosen = Random(seed).sample(list(pieces), min(_SAMPLES, len(pieces)))
+    examples = [example(piece, Random(f"judge/{piece.piece_id}")) for piece in chosen]
+    prompts = [prompt_ids(one.brief, tokenizer, style) for one in examples]
+    longest = max(map(len, prompts))
+    padded = [
+        ([tokenizer.pad_token_id] * (longest - len(prompt)) + prompt, [0] * (longest - len(prompt)) + [1] * len(prompt))
+        for prompt in prompts
+    ]
+    tokens, mask = (torch.tensor(rows, device=model.language_model.device) for rows in zip(*padded, strict=True))
+    how = {"max_new_tokens": _NEW_TOKENS, "do_sample": True, "pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        written = model.language_model.generate(input_ids=tokens, attention_mask=mask, **how, **_SAMPLING)[:, longest:]
+    texts = tokenizer.batch_decode(written, skip_special_tokens=True)
+    return Exhibits(
+        samples=tuple(Sample(tokenizer.decode(prompt), one.copy, text) for prompt, one, text in zip(prompts, examples, texts, strict=True))
+    )
+
+
 def export(model: Any, directory: Path, *, tokenizer: PreTrainedTokenizerFast) -> None:
     """Write the language model in bf16, in files small enough for a repository, with its tokenizer."""
     held: Any = deepcopy(model.language_model).to(torch.bfloat16)
-    held.generation_config.update(do_sample=True, temperature=0.8, top_p=0.95, eos_token_id=tokenizer.eos_token_id)
+    held.generation_config.update(do_sample=True, **_SAMPLING, eos_token_id=tokenizer.eos_token_id)
     held.save_pretrained(directory, max_shard_size=_SHARD)
     save_tokenizer(tokenizer, directory)
 

@@ -36,9 +36,11 @@ from ray.train import Checkpoint, CheckpointConfig, FailureConfig, Result, RunCo
 from torch import nn
 
 from artifacts.card import ArtifactError, Card, check_output
+from train.exhibits import REPORT, read_exhibits
 from train.progress import ProgressDisplay
-from train.publish import MODEL, publish
+from train.publish import MODEL, described, publish
 from train.settings import C, ConfigError, TrainConfig, data_hash
+from train.trackers import Diary, Tracking, chosen
 
 _KEEP_CHECKPOINTS = 2  # the last may be cut short by a crash, so the one before it stays
 _POLL_S = 0.5
@@ -74,18 +76,19 @@ def run_command(main: Callable[[], None]) -> None:
 
 
 def launch(loop: Callable[[C], None], config: C, *, kind: str, data: Sequence[Path], resume: str | None = None) -> Card:
-    """Run `loop(config)` on every worker and move what it exported to `config.out`, card last.
+    """Run `loop(config)` on every worker and move what it exported to `config.out`, card last; a report of the run lies beside its metrics.
 
     `kind` is the card's; `data` are the files to hash into it. Raises ConfigError for settings that can't work here, ArtifactError for
     an `out` that must not be replaced, both before anything starts, and TrainingError where the run failed.
     """
     check_output(config.out, kind)
+    makers = chosen(config.trackers)
     run = resume or f"{config.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     storage = config.storage if "://" in config.storage else str(Path(config.storage).absolute())
     if resume and "://" not in storage and not (Path(storage) / run).is_dir():
         raise ConfigError(f"--resume {resume!r}: no such run under {storage}; name one of its directories or leave --resume out")
     local = Path("var/runs" if "://" in storage else storage).absolute() / run
-    with ProgressDisplay(run, local / "metrics.jsonl") as display:
+    with ProgressDisplay(run, local / "metrics.jsonl") as bar, Tracking(makers, Diary(run, local, described(config)), bar) as display:
         display.show({"phase": "starting Ray"})
         _connect(config)
         use_gpu = _use_gpu(config)
@@ -93,7 +96,10 @@ def launch(loop: Callable[[C], None], config: C, *, kind: str, data: Sequence[Pa
             display.show({"phase": f"starting {config.workers} worker(s) on {'GPU' if use_gpu else 'CPU'}"})
             result = _fit(loop, config, run=run, storage=storage, use_gpu=use_gpu, board=board)
         display.show({"phase": f"writing {config.out}"})
-        return _publish(result, config, kind=kind, run=run, hashed=data_hash(data))
+        card = _publish(result, config, kind=kind, run=run, hashed=data_hash(data), local=local)
+        display.show({"phase": f"report: {local / REPORT}"})
+        display.finish(card.metrics)
+        return card
 
 
 def _connect(config: TrainConfig) -> None:
@@ -121,7 +127,7 @@ def _use_gpu(config: TrainConfig) -> bool:
 
 
 @contextmanager
-def _relay(name: str, display: ProgressDisplay) -> Iterator[str]:
+def _relay(name: str, display: Tracking) -> Iterator[str]:
     """Show what workers put on a board for as long as the block runs. Yields the board's name."""
     board = _Board.options(name=name).remote()  # type: ignore[attr-defined]
     finished = threading.Event()
@@ -194,14 +200,19 @@ def _reason(error: Exception, config: TrainConfig, run: str) -> str:
     return f"run {run}: worker {rank} failed: {cause}\nMend the cause, then go on from the last checkpoint with --resume {run}"
 
 
-def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed: str) -> Card:
+def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed: str, local: Path) -> Card:
+    """The model directory, and the report in the run's local directory."""
+    from train.report import write_report  # workers import this file, too, and have no use for matplotlib
+
     metrics = {key: float(value) for key, value in (result.metrics or {}).items() if isinstance(value, int | float)}
     if result.checkpoint is None:
         raise TrainingError(f"run {run}: ended without a checkpoint; its loop must end with train.loop.fit or job.save")
     with result.checkpoint.as_directory() as directory:
         if not (Path(directory) / MODEL).is_dir():
             raise TrainingError(f"run {run}: its last checkpoint holds no model; go on with --resume {run}")
-        return publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=metrics)
+        card = publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=metrics)
+        write_report(local, card, read_exhibits(Path(directory)))
+        return card
 
 
 def _address(thing: Callable[..., Any]) -> str:

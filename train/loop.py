@@ -19,7 +19,8 @@ import torch.distributed
 from torch import Tensor, nn
 
 from artifacts.card import ArtifactError, verify, write_card
-from train import job
+from train import flops, job
+from train.exhibits import Exhibits, write_exhibits
 from train.optimizers import Optimizer, learning_rate_share, optimizer_of
 from train.publish import MODEL
 from train.settings import TrainConfig
@@ -45,6 +46,8 @@ class Recipe:
     """Write the model directory (no card)."""
     lengths: Sequence[int] = ()
     """Length of each example, where batches should hold examples of similar length."""
+    exhibits: Callable[[nn.Module], Exhibits] | None = None
+    """What the report at the end shows of held-out data, on rank 0 with the bare model in eval mode and without gradients."""
 
 
 def seed_everything(seed: int) -> None:
@@ -94,7 +97,9 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
         state.before = {f"before_{key}": value for key, value in _evaluate(model, recipe).items()}
     steps_per_epoch = len(shard(recipe.count, config.batch_size, seed=0, epoch=0, rank=0, world=job.world_size()))
     job.tell({"phase": f"training on {recipe.count} examples" + (f" from step {state.step}" if state.step else "")})
-    clock = _Clock(config, steps_per_epoch, state)
+    cost = flops.cost_of(model)
+    peak = flops.peak(device, bf16=in_bf16(config.precision, device)) if cost else None
+    clock = _Clock(config, steps_per_epoch, state, peak)
     for batch in _batches(config, recipe, steps_per_epoch, state.step):
         done, save_now = clock.agree(device)
         if done >= 1:
@@ -102,12 +107,14 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_share(done, config.warmup)
         loss, tokens = _step(wrapped, optimizer, {key: value.to(device) for key, value in batch.items()}, recipe, config)
-        clock.report(loss, tokens, optimizer.param_groups[0]["lr"])
+        clock.count(loss, tokens, cost.of(batch) if cost and "input_ids" in batch else 0.0)
+        held_out = _evaluate(model, recipe) if save_now else {}
         if save_now:
-            _save(model, optimizer, state, _evaluate(model, recipe))
+            _save(model, optimizer, state, held_out)
+        clock.report(optimizer.param_groups[0]["lr"], held_out)  # last, so that measuring and saving slow no interval down
     job.tell({"phase": "measuring and saving"})
     metrics = _evaluate(model, recipe) | state.before
-    _save(model, optimizer, state, metrics, recipe.export)
+    _save(model, optimizer, state, metrics, recipe)
     job.tell({"done": 1.0, "step": state.step, "loss": clock.loss, **metrics})
 
 
@@ -150,47 +157,59 @@ def in_bf16(precision: str, device: torch.device) -> bool:
 class _Clock:
     """How far the run is, the same on every rank: rank 0 says, the others follow."""
 
-    def __init__(self, config: TrainConfig, steps_per_epoch: int, state: _State) -> None:
+    def __init__(self, config: TrainConfig, steps_per_epoch: int, state: _State, peak: float | None) -> None:
         self._config = config
+        self._peak = peak
         self._total = max(1, math.ceil(steps_per_epoch * config.epochs))
         self._state = state
         self._began = time.monotonic() - state.seconds
         self._saved = self._reported = time.monotonic()
+        self._counted = self._reported
         self._tokens = 0
+        self._flops = 0.0
         self._losses: list[float] = []
-        self._done = 0.0
         self.loss = math.nan
 
     def agree(self, device: torch.device) -> tuple[float, bool]:
         """(share of the run that is done, whether to save after this step)."""
         now = time.monotonic()
         self._state.seconds = now - self._began
-        by_time = self._state.seconds / self._config.max_seconds if self._config.max_seconds else 0.0
-        done = max(self._state.step / self._total, by_time)
-        flags = torch.tensor([done, float(now - self._saved >= self._config.checkpoint_every_s)], device=device, dtype=torch.float32)
+        flags = torch.tensor(
+            [self._share(now), float(now - self._saved >= self._config.checkpoint_every_s)], device=device, dtype=torch.float32
+        )
         if torch.distributed.is_initialized() and job.world_size() > 1:
             torch.distributed.broadcast(flags, src=0)
         if flags[1] > 0:
             self._saved = now
-        self._done = float(flags[0])
-        return self._done, bool(flags[1] > 0)
+        return float(flags[0]), bool(flags[1] > 0)
 
-    def report(self, loss: float, tokens: int, rate: float) -> None:
-        """Count a step; now and then tell the driver. Raises ValueError where the loss is no longer a number."""
+    def _share(self, now: float) -> float:
+        """How much of the run is done, by this worker's clock."""
+        by_time = (now - self._began) / self._config.max_seconds if self._config.max_seconds else 0.0
+        return max(self._state.step / self._total, by_time)
+
+    def count(self, loss: float, tokens: int, operations: float) -> None:
+        """Count a step of this worker. Raises ValueError where the loss is no longer a number."""
         if not math.isfinite(loss):
             raise ValueError(f"loss = {loss} at step {self._state.step}; lower learning_rate = {self._config.learning_rate:g} or clip_norm")
         self._state.step += 1
+        self._counted = time.monotonic()
         self._tokens += tokens
+        self._flops += operations
         self._losses.append(loss)
-        elapsed = time.monotonic() - self._reported
-        if elapsed < self._config.report_every_s and self._state.step > 1:
+
+    def report(self, rate: float, held_out: Mapping[str, float]) -> None:
+        """Tell the driver of the steps since the last report, now and then and whenever there are held-out metrics."""
+        elapsed = max(self._counted - self._reported, 1e-6)
+        if elapsed < self._config.report_every_s and self._state.step > 1 and not held_out:
             return
         self.loss = sum(self._losses) / len(self._losses)
-        speed = self._tokens * job.world_size() / max(elapsed, 1e-6)
-        job.tell(
-            {"done": round(self._done, 4), "step": self._state.step, "loss": self.loss, "tokens_per_s": round(speed), "learning_rate": rate}
-        )
-        self._tokens, self._losses, self._reported = 0, [], time.monotonic()
+        speed = {"tokens_per_s": round(self._tokens * job.world_size() / elapsed)}
+        used = {"mfu": round(self._flops / elapsed / self._peak, 4)} if self._peak and self._flops else {}
+        done = min(1.0, self._share(time.monotonic()))
+        place = {"done": round(done, 4), "step": self._state.step, "loss": self.loss}
+        job.tell({**place, **speed, **used, "learning_rate": rate, **held_out})
+        self._tokens, self._flops, self._losses, self._reported = 0, 0.0, [], time.monotonic()
 
 
 def _evaluate(model: nn.Module, recipe: Recipe) -> dict[str, float]:
@@ -207,9 +226,9 @@ def _save(
     optimizer: Optimizer,
     state: _State,
     metrics: Mapping[str, float],
-    export: Callable[[nn.Module, Path], None] | None = None,
+    finished: Recipe | None = None,
 ) -> None:
-    """One checkpoint: weights, optimizer, position, every rank's random state; with `export`, the model directory as well."""
+    """One checkpoint: weights, optimizer, position, every rank's random state; at the end the model directory and its exhibits as well."""
     generators = _gather(torch.get_rng_state())
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
@@ -217,10 +236,17 @@ def _save(
             held = {"model": _trained(model), "optimizer": optimizer.state_dict(), "random": generators}
             position = {"step": state.step, "seconds": state.seconds, "before": state.before}
             torch.save(held | position, directory / _STATE)
-            if export:
-                export(model.eval(), directory / MODEL)
+            if finished:
+                finished.export(model.eval(), directory / MODEL)
+                _exhibit(model, finished, directory)
             write_card(directory, kind="checkpoint", name="checkpoint", command="", seed=None, metrics=dict(metrics))
         job.save({"step": float(state.step), **metrics}, directory)
+
+
+def _exhibit(model: nn.Module, recipe: Recipe, directory: Path) -> None:
+    if recipe.exhibits:
+        with torch.no_grad():
+            write_exhibits(recipe.exhibits(model.eval()), directory)
 
 
 def _trained(model: nn.Module) -> dict[str, Any]:

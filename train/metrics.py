@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_BINS = 10
+BINS = 10
+"""Of the expected calibration error, all equally wide."""
 _TEMPERATURES = np.exp(np.linspace(np.log(0.25), np.log(8.0), 141))
 
 
@@ -27,8 +28,8 @@ def f1(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> float:
 
 def calibration_error(confidence: Floats, correct: NDArray[np.bool_]) -> float:
     """Expected calibration error in ten equal bins (Guo et al. 2017). confidence: (n,) in [0, 1]; correct: (n,)."""
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(confidence[bins == b].mean() - correct[bins == b].mean()) * (bins == b).mean() for b in range(_BINS) if (bins == b).any()]
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = [abs(confidence[bins == b].mean() - correct[bins == b].mean()) * (bins == b).mean() for b in range(BINS) if (bins == b).any()]
     return float(sum(gaps))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from copywriting import copybook
@@ -27,6 +28,7 @@ from copywriting.slots import fill
 from train import classifier
 from train.classifier import ClassifierConfig, logits_of
 from train.examples import split
+from train.exhibits import Exhibits, classified_exhibits
 from train.fillers import flat_statement, slot_values
 from train.job import launch, run_command
 from train.loop import Batch, Recipe, fit, seed_everything
@@ -65,14 +67,16 @@ def loop(config: PersuasionConfig) -> None:
         texts = classifier.encode([one.text for one in chosen], tokenizer, config.max_tokens)
         return classifier.hide_words(texts, config.word_dropout, f"{config.seed}/{epoch}/{numbers[0]}") | {"labels": labels}
 
-    judge = partial(judged, examples=examination(held_out, config.seed), tokenizer=tokenizer, max_tokens=config.max_tokens)
+    asked = examination(held_out, config.seed)
+    judge = partial(judged, examples=asked, tokenizer=tokenizer, max_tokens=config.max_tokens)
     recipe = Recipe(
         count=len(training),
         batch=batch,
         loss=known_loss,
         evaluate=judge,
-        export=lambda model, directory: classifier.export(model, directory, tokenizer, judge(model)["temperature"]),
+        export=lambda model, directory: classifier.export(model, directory, tokenizer, judge(model)["temperature"], config),
         lengths=[len(piece.template) for piece in training],
+        exhibits=partial(exhibits, examples=asked, tokenizer=tokenizer, max_tokens=config.max_tokens),
     )
     fit(config, model, recipe)
 
@@ -170,10 +174,23 @@ def judged(model: nn.Module, *, examples: Sequence[Judged], tokenizer: Any, max_
     is_damaged, is_flat = labels[:, 0] < 0, labels.max(axis=1) == 0
     metrics |= {"caught_flat": float(refused[is_flat & ~is_damaged].mean()), "caught_damaged": float(refused[is_damaged].mean())}
     metrics["macro_f1"] = float(np.mean([metrics[f"f1_{name}"] for name in LABELS]))
-    half = np.arange(len(labels)) % 4 < 2  # pairs stay together
+    half = _calibrated_on(len(labels))
     temperature = label_temperature(logits[half], labels[half])
     chances, truth = sigmoid(logits[~half] / temperature), labels[~half]
     return metrics | {"calibration_error": calibration_error(chances[truth >= 0], truth[truth >= 0] > 0.5), "temperature": temperature}
+
+
+def _calibrated_on(count: int) -> NDArray[np.bool_]:
+    return np.arange(count) % 4 < 2  # pairs stay together
+
+
+def exhibits(model: nn.Module, *, examples: Sequence[Judged], tokenizer: Any, max_tokens: int) -> Exhibits:
+    """What it said of the held-out examples, and how much more persuasive it found each piece than the flat or damaged text beside it."""
+    logits = logits_of(model, [one.text for one in examples], tokenizer, max_tokens)
+    labels = np.array([one.labels for one in examples])
+    half = _calibrated_on(len(labels))
+    temperature = label_temperature(logits[half], labels[half])
+    return classified_exhibits(logits, labels, LABELS, temperature, fitted_on=half, margins=logits[::2, -1] - logits[1::2, -1])
 
 
 def main() -> None:

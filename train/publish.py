@@ -25,14 +25,13 @@ def publish(checkpoint: Path, config: TrainConfig, *, kind: str, run: str, hashe
     shutil.copytree(checkpoint / MODEL, partial)
     for path in partial.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)  # safetensors files are written for their owner only; a model is shared
-    described = {**_described(config), "run": run}
     card = write_card(
         partial,
         kind=kind,
         name=config.name,
         command=command_line(),
         seed=config.seed,
-        config=described,
+        config={**described(config), "run": run},
         data_hash=hashed,
         metrics={key: round(value, 6) for key, value in metrics.items()},
     )
@@ -42,8 +41,8 @@ def publish(checkpoint: Path, config: TrainConfig, *, kind: str, run: str, hashe
     return card
 
 
-def _described(config: TrainConfig) -> dict[str, Any]:
-    """The config for a card, with paths below the working directory written relative to it."""
+def described(config: TrainConfig) -> dict[str, Any]:
+    """The config as others may read it: with paths below the working directory written relative to it."""
     here = f"{Path.cwd()}{os.sep}"
 
     def relative(value: Any) -> Any:
@@ -51,5 +50,5 @@ def _described(config: TrainConfig) -> dict[str, Any]:
             return {key: relative(inner) for key, inner in value.items()}
         return value.removeprefix(here) if isinstance(value, str) else value
 
-    described: dict[str, Any] = relative(config.model_dump(mode="json"))
-    return described
+    found: dict[str, Any] = relative(config.model_dump(mode="json"))
+    return found

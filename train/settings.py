@@ -15,10 +15,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from artifacts.card import sha256_of
 
@@ -37,6 +37,19 @@ InputPath = Annotated[Path, AfterValidator(_existing)]
 """A file or directory that must exist. Absolute once read."""
 OutputPath = Annotated[Path, AfterValidator(lambda path: path.absolute())]
 """Where something is written. Absolute once read."""
+
+
+def _tracker_names(value: object) -> object:
+    """`wandb, mlflow` as a list of names. Raises ValueError for a name that no tracker has."""
+    names = [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+    if isinstance(names, list | tuple) and (unknown := [name for name in names if name not in get_args(TrackerName)]):
+        raise ValueError(f"no tracker is called {unknown[0]!r}; write wandb, mlflow or both (TensorBoard files are always written)")
+    return names
+
+
+TrackerName = Literal["wandb", "mlflow"]
+TrackerNames = Annotated[tuple[TrackerName, ...], BeforeValidator(_tracker_names)]
+"""Where a run's reports also go: a list, or the names with commas between."""
 
 
 class TrainConfig(BaseModel):
@@ -76,6 +89,8 @@ class TrainConfig(BaseModel):
     """How many times a run goes on from its last checkpoint after a worker died."""
     start_timeout_s: float = Field(default=60, gt=0)
     """How long one attempt to start the workers waits for their resources."""
+    trackers: TrackerNames = ()
+    """Where reports go besides TensorBoard, which always has them: `wandb`, `mlflow` (`train/trackers.py`)."""
 
 
 C = TypeVar("C", bound=TrainConfig)

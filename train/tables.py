@@ -1,27 +1,53 @@
-"""Tables of training and examination data: Parquet, or JSON lines."""
+"""Tables of training and examination data: Parquet, JSON lines, or CSV and TSV with a header, compressed or not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet as pq
 
 from train.settings import ConfigError
 
+FORMS = "name a Parquet table, JSON lines (.jsonl) or a table with a header (.csv, .tsv), each perhaps .gz"
+
 
 def read_table(path: Path) -> pa.Table:
-    """A Parquet file, or JSON lines in a .jsonl file. Raises ConfigError for one that can't be read or has no row."""
-    lines = path.suffix in {".jsonl", ".json"}
+    """The table in a file, whose form its name says. Raises ConfigError for one that can't be read or has no row."""
+    form, read = _reader(path)
     try:
-        table = pyarrow.json.read_json(path) if lines else pq.read_table(path)
+        table = read(path)
     except (pa.ArrowException, OSError) as error:
-        form = "JSON lines" if lines else "Parquet"
-        raise ConfigError(f"data = {str(path)!r}: not {form} ({error}); name a Parquet table, or JSON lines in a .jsonl file") from error
+        raise ConfigError(f"data = {str(path)!r}: not {form} ({error}); {FORMS}") from error
     if not table.num_rows:
         raise ConfigError(f"data = {str(path)!r}: has no row; give a table with at least one")
     return table
+
+
+def _reader(path: Path) -> tuple[str, Callable[[Path], pa.Table]]:
+    kind = path.with_suffix("").suffix if path.suffix in {".gz", ".bz2", ".zst"} else path.suffix
+    if kind in {".jsonl", ".json"}:
+        return "JSON lines", pyarrow.json.read_json
+    if kind in {".csv", ".tsv"}:
+        return f"{kind[1:].upper()} with a header", lambda file: _read_delimited(file, "\t" if kind == ".tsv" else ",")
+    return "Parquet", pq.read_table
+
+
+def _read_delimited(path: Path, delimiter: str) -> pa.Table:
+    """Quotes as in RFC 4180; where a tab-separated file is not so quoted, a quotation mark is a character like any other."""
+    try:
+        return _read_quoted(path, delimiter, quote='"')
+    except pa.ArrowInvalid:
+        if delimiter != "\t":
+            raise
+        return _read_quoted(path, delimiter, quote=False)
+
+
+def _read_quoted(path: Path, delimiter: str, quote: str | bool) -> pa.Table:
+    parsing = pyarrow.csv.ParseOptions(delimiter=delimiter, quote_char=quote, newlines_in_values=bool(quote))
+    return pyarrow.csv.read_csv(path, parse_options=parsing, convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True))
 
 
 def columns_of(table: pa.Table, names: Sequence[str], path: Path) -> dict[str, list[Any]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from artifacts.card import Card, check_output, write_card
@@ -23,9 +24,12 @@ from train.job import run_command
 from train.settings import InputPath, OutputPath, command_line, data_hash, read_plain_command_line
 
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", "<|eos|>"
+UNKNOWN = "<|unknown|>"
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
 # Words keep their leading space; Chinese runs stay apart from Latin ones; punctuation and line breaks stand alone.
 _SPLIT = r"\n| ?[a-zA-ZÀ-ÿ]+(?:['’][a-zA-Z]+)?| ?[\u3400-\u9fff]+| ?\d| ?[^\s\w]|\s+|\w+"
+_READ = r" ?[a-zà-ÿ]+(?:['’][a-z]+)?|[\u3400-\u9fff]|\d|[^\s\w]|\s+|\w+"  # as above, lower-cased; a Chinese character is a token
+_READ_LENGTH = 12  # characters: English words whole
 _SEEN_AT_LEAST = 60  # every Chinese character counts this often, so that its bytes merge before rarer words do
 _MERGED_LENGTH = 12  # bytes: four Chinese characters, so that no token is a whole sentence of the copybook
 
@@ -78,6 +82,30 @@ def train_tokenizer(templates: Sequence[str], texts: Sequence[str], vocabulary: 
     tokenizer.add_tokens([AddedToken(slot, normalized=False, special=False) for slot in slots])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token=PAD, bos_token=BOS, eos_token=EOS, clean_up_tokenization_spaces=False
+    )
+
+
+def train_reader(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A tokenizer for a classifier that only reads: Chinese characters, English words or their parts; width and case put aside. Returns one
+    of at most `vocabulary` entries; a character that the texts hold too seldom is unknown. Raises ValueError without a text."""
+    if not texts:
+        raise ValueError("no text to learn a tokenizer from; name a tokenizer directory instead")
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_READ), behavior="isolated")
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=3,
+        special_tokens=[PAD, BOS, EOS, UNKNOWN],
+        limit_alphabet=vocabulary // 2,
+        max_token_length=_READ_LENGTH,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    ids = [(token, tokenizer.token_to_id(token)) for token in (BOS, EOS)]
+    tokenizer.post_processor = TemplateProcessing(single=f"{BOS} $A {EOS}", special_tokens=ids)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, bos_token=BOS, eos_token=EOS, unk_token=UNKNOWN, clean_up_tokenization_spaces=False
     )
 
 

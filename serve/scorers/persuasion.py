@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from copywriting.principles import PRINCIPLES
 from serve.exchange import PersuasionScore
-from serve.scorers.classifier import Classifier
+from serve.scorers.classifier import Classifier, sigmoid
 
 
 class PersuasionScorer:
@@ -19,6 +19,6 @@ class PersuasionScorer:
 
     def score(self, texts: Sequence[str]) -> list[PersuasionScore]:
         """(n,) texts → n scores."""
-        rows = self._classifier.logits(texts).sigmoid().tolist()
+        rows = sigmoid(self._classifier.logits(texts)).tolist()
         named = [dict(zip(self._classifier.labels, row, strict=True)) for row in rows]
         return [PersuasionScore(row["persuasive"], {name: row[name] for name in PRINCIPLES}) for row in named]

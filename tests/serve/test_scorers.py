@@ -1,5 +1,11 @@
-"""What `serve/scorers/` promises, one behaviour a test."""
+"""What `serve/scorers/` promises, one behaviour a test; by torch and by ONNX Runtime alike."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from artifacts.card import ArtifactError, write_card
@@ -10,6 +16,7 @@ from serve.scorers.persuasion import PersuasionScorer
 from serve.scorers.sentiment import SentimentScorer
 from tests.models import make_bert
 
+ROOT = Path(__file__).parents[2]
 TEXTS = ["a warm wool coat", "cold broken tea", "茶"]
 MOODS = ("positive", "negative", "neutral")
 
@@ -20,8 +27,52 @@ def persuasion(tmp_path_factory) -> PersuasionScorer:
 
 
 @pytest.fixture(scope="module")
-def sentiment(tmp_path_factory) -> SentimentScorer:
-    return SentimentScorer(str(make_bert(tmp_path_factory.mktemp("sentiment"), MOODS)))
+def directories(tmp_path_factory):
+    """The same model without and with its ONNX form."""
+    from transformers import AutoModelForSequenceClassification
+
+    from train.onnx_export import write_onnx
+
+    torch_form = make_bert(tmp_path_factory.mktemp("sentiment"), MOODS)
+    onnx_form = shutil.copytree(torch_form, tmp_path_factory.mktemp("onnx") / "sentiment")
+    write_onnx(AutoModelForSequenceClassification.from_pretrained(onnx_form).eval(), onnx_form)
+    return {"torch": torch_form, "onnx": onnx_form}
+
+
+@pytest.fixture(scope="module", params=["torch", "onnx"])
+def sentiment(request, directories) -> SentimentScorer:
+    return SentimentScorer(str(directories[request.param]))
+
+
+def test_both_forms_of_a_model_say_the_same(directories):
+    logits = [Classifier(str(path), "sentiment").logits([*TEXTS, "", "tea " * MAX_TOKENS * 2]) for path in directories.values()]
+    np.testing.assert_allclose(*logits, atol=2e-2)  # weights of 1.0 in half precision
+
+
+def test_the_onnx_form_needs_neither_torch_nor_transformers(directories):
+    """A replica that scores by it is small and starts at once."""
+    code = (
+        "import sys; from serve.scorers.sentiment import SentimentScorer; "
+        f"SentimentScorer({str(directories['onnx'])!r}).score(['a warm coat', '']); "
+        "assert not {'torch', 'transformers'} & sys.modules.keys(), 'loaded'"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_replica_with_a_gpu_takes_the_torch_form(directories, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    (directories["onnx"] / "model.onnx").rename(held := directories["onnx"] / "held")
+    held.with_name("model.onnx").write_bytes(b"no model")  # nothing that could be loaded
+    try:
+        assert len(SentimentScorer(str(directories["onnx"])).score(TEXTS)) == 3
+    finally:
+        held.replace(held.with_name("model.onnx"))
+
+
+def test_a_model_that_knows_no_neutral_gives_it_no_chance(tmp_path):
+    score = SentimentScorer(str(make_bert(tmp_path, ("negative", "positive")))).score(TEXTS)[0]
+    assert (score.neutral, score.negative + score.positive) == (0, pytest.approx(1))
 
 
 def test_persuasion_gives_a_probability_for_itself_and_each_principle(persuasion):
@@ -69,7 +120,7 @@ def test_a_persuasion_model_that_lacks_labels_is_refused(tmp_path):
         PersuasionScorer(model)
 
 
-@pytest.mark.parametrize("labels", [("LABEL_0", "LABEL_1"), ("negative", "positive"), (*MOODS, "mixed")])
+@pytest.mark.parametrize("labels", [("LABEL_0", "LABEL_1"), ("negative", "neutral"), (*MOODS, "mixed")])
 def test_a_sentiment_model_with_other_labels_is_refused(tmp_path, labels):
     model = str(make_bert(tmp_path, labels))
     with pytest.raises(ValueError, match=r"sentiment model: .* has the labels .*train\.sentiment"):

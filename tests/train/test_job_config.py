@@ -68,8 +68,12 @@ def test_a_base_that_is_no_model_directory_is_refused(config_file, tmp_path, kin
     config_file.write_text(f"name: tiny\nout: out\n{'copybook: ' + str(tmp_path) if kind is GeneratorConfig else ''}\n")
     with pytest.raises(ConfigError, match=r"base = .*no config.json.*save_pretrained"):
         load_config(kind, config_file, {"base": str(tmp_path)})
+
+
+def test_a_generator_without_a_start_is_refused(config_file, tmp_path):
+    config_file.write_text(f"name: tiny\nout: out\ncopybook: {tmp_path}\n")
     with pytest.raises(ConfigError, match="neither base nor tokenizer"):
-        load_config(kind, config_file)
+        load_config(GeneratorConfig, config_file)
 
 
 def test_a_changed_tokenizer_is_refused(config_file, tokenizer_directory, tmp_path):

@@ -140,7 +140,7 @@ def test_the_sentiment_scorer_says_how_many_reviews_it_left_out_and_when_consent
     config = SentimentConfig(name="tiny", consent_at=consent_at, **{**TINY, "workers": 1}, **sizes, **paths)
     card = launch(sentiment.loop, config, kind="sentiment", data=[config.data])
     shown = " ".join(capsys.readouterr().err.split())
-    assert "41 reviews left out: their writers do not consent" in shown and "training on 28 examples" in shown
+    assert "left out beside 40 texts: 41 of shoppers who do not consent" in shown and "training on 28 examples" in shown
     assert datetime.fromisoformat(card.config["consent_at"]) == consent_at
 
 

@@ -1,5 +1,5 @@
-"""A loop small enough to read at a glance, which workers import: a line fitted to points, with a worker that dies once if asked to; and
-the reviews of a shop of four shoppers."""
+"""A loop small enough to read at a glance, which workers import: a line fitted to points, with a worker that dies once if asked to; a
+line that shows itself; and the reviews of a shop of four shoppers."""
 
 import os
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from retrieval import schemas, tables
+from train.exhibits import Exhibits, Sample
 from train.loop import Batch, Recipe, fit
 from train.settings import TrainConfig
 
@@ -45,6 +46,30 @@ def line(config: LineConfig) -> None:
         export=lambda model, directory: (directory.mkdir(), torch.save(model.state_dict(), directory / "line.pt"))[1],
     )
     fit(config, nn.Linear(4, 1), recipe)
+
+
+class ShownConfig(TrainConfig):
+    """A line of one weight."""
+
+
+def shown_line(config: ShownConfig) -> None:
+    """Fit y = 2 x, and show how far it came."""
+    points = torch.linspace(-1, 1, 64)[:, None]
+
+    def shown(model: nn.Module) -> Exhibits:
+        return Exhibits(
+            margins=model(points)[:, 0].numpy(), samples=(Sample("the line's weights", "2", str(model.state_dict()["weight"])),)
+        )
+
+    recipe = Recipe(
+        count=64,
+        batch=lambda numbers, epoch: {"points": points[list(numbers)]},
+        loss=lambda model, batch: ((model(batch["points"]) - 2 * batch["points"]) ** 2).mean(),
+        evaluate=lambda model: {"error": 10 + float(((model(points) - 2 * points) ** 2).mean())},
+        export=lambda model, directory: (directory.mkdir(), torch.save(model.state_dict(), directory / "line.pt"))[1],
+        exhibits=shown,
+    )
+    fit(config, nn.Linear(1, 1, bias=False), recipe)
 
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
