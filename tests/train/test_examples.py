@@ -15,7 +15,7 @@ from copywriting.taxonomy import GENERAL, VERTICALS
 from train.examples import Shelf, available, example, nearness, random_brief, split
 from train.fillers import flat_statement, slot_values
 from train.generator import collate, encode_example
-from train.persuasion import LABELS, damaged, examination, flat, intact
+from train.judged_copy import LABELS, damaged, examination, flat, intact
 from train.sample import faults_of
 
 DRAWS = 60

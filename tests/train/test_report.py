@@ -22,8 +22,8 @@ from train.exhibits import Exhibits, Predictions, Sample, classified_exhibits, r
 from train.generator import CopyLoss, GeneratorConfig
 from train.history import read_history
 from train.job import launch
+from train.judged_copy import LABELS, examination
 from train.metrics import calibration_error, softmax
-from train.persuasion import LABELS, examination
 from train.report import write_report
 
 NAMES = ("negative", "neutral", "positive")

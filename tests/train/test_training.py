@@ -20,7 +20,8 @@ from serve.voices import Voices
 from train import generator, persuasion, sentiment, voice
 from train.generator import GeneratorConfig
 from train.job import TrainingError, launch
-from train.persuasion import LABELS, PersuasionConfig
+from train.judged_copy import LABELS
+from train.persuasion import PersuasionConfig
 from train.sentiment import SentimentConfig
 from train.settings import ConfigError
 
