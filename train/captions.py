@@ -100,7 +100,11 @@ def read_sides(source: Source) -> Sides:
     groups: dict[str, str] = {}
     for row in rows:
         texts.setdefault(row.image, []).append((row.language, row.text))
-        groups[row.image] = row.group
+        if groups.setdefault(row.image, row.group) != row.group:
+            raise ConfigError(
+                f"data = {str(path)!r}: picture {row.image!r} is of two groups, {groups[row.image]!r} and {row.group!r}; give it one, or "
+                "group by another column with --set columns='{group: NAME}'"
+            )
         side = row.side or _drawn_side(row.group, source)
         if sides.setdefault(row.group, side) != side:
             raise ConfigError(f"data = {str(path)!r}: {row.group!r} is both in {sides[row.group]!r} and in {side!r}; give it one `split`")

@@ -61,6 +61,8 @@ class ClassifierConfig(TrainConfig):
     """GRU and TextCNN: into how many buckets the n-grams beside the network are hashed."""
     word_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of tokens that a training text hides, so that no single phrase decides."""
+    adversarial: float = Field(default=0.0, ge=0, le=1)
+    """How far a text's embeddings are moved against it, as a share of their length (train/adversarial.py); 0.05 to 0.3 is usual."""
     onnx: bool = True
     """Whether the model directory gets an ONNX form, which serving on CPUs is faster with."""
 

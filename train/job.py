@@ -1,4 +1,4 @@
-"""The only place that starts a TorchTrainer, and the only file under `train/` that touches Ray.
+"""The only place that starts a TorchTrainer; under `train/`, only this file and `train/trials.py` (Ray Tune) touch Ray.
 
 `launch` runs a loop on every worker, shows its progress here, and leaves a model directory with a card. The loop is a plain
 function of its config; inside it, `train.loop.fit` and the functions at the end of this file are all it needs:
@@ -82,27 +82,50 @@ def launch(loop: Callable[[C], None], config: C, *, kind: str, data: Sequence[Pa
     an `out` that must not be replaced, both before anything starts, and TrainingError where the run failed.
     """
     check_output(config.out, kind)
-    makers = chosen(config.trackers)
     run = resume or f"{config.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    storage = config.storage if "://" in config.storage else str(Path(config.storage).absolute())
+    storage = config.runs
     if resume and "://" not in storage and not (Path(storage) / run).is_dir():
         raise ConfigError(f"--resume {resume!r}: no such run under {storage}; name one of its directories or leave --resume out")
-    local = Path("var/runs" if "://" in storage else storage).absolute() / run
-    with ProgressDisplay(run, local / "metrics.jsonl") as bar, Tracking(makers, Diary(run, local, described(config)), bar) as display:
-        display.show({"phase": "starting Ray"})
-        _connect(config)
-        use_gpu = _use_gpu(config)
-        with _relay(f"progress-{run}-{uuid.uuid4().hex[:6]}", display) as board:
-            display.show({"phase": f"starting {config.workers} worker(s) on {'GPU' if use_gpu else 'CPU'}"})
-            result = _fit(loop, config, run=run, storage=storage, use_gpu=use_gpu, board=board)
+    with _shown(config, run) as display:
+        result = _train(loop, config, run=run, display=display)
         display.show({"phase": f"writing {config.out}"})
-        card = _publish(result, config, kind=kind, run=run, hashed=data_hash(data), local=local)
-        display.show({"phase": f"report: {local / REPORT}"})
+        card = _publish(result, config, kind=kind, run=run, hashed=data_hash(data))
+        display.show({"phase": f"report: {config.local_runs / run / REPORT}"})
         display.finish(card.metrics)
         return card
 
 
-def _connect(config: TrainConfig) -> None:
+def train(loop: Callable[[C], None], config: C, *, run: str, callbacks: Sequence[ray.train.UserCallback] = ()) -> None:
+    """As `launch`, but what the loop exported stays in the last checkpoint of the run, for `publish_run`. A run of this name goes on."""
+    with _shown(config, run) as display:
+        _train(loop, config, run=run, display=display, callbacks=callbacks)
+
+
+def publish_run(config: TrainConfig, *, kind: str, data: Sequence[Path], run: str) -> Card:
+    """Move to `config.out` what a run of `train` exported. Raises TrainingError where it did not reach its end."""
+    return _publish(Result.from_path(f"{config.runs}/{run}"), config, kind=kind, run=run, hashed=data_hash(data))
+
+
+@contextmanager
+def _shown(config: TrainConfig, run: str) -> Iterator[Tracking]:
+    makers = chosen(config.trackers)
+    local = config.local_runs / run
+    with ProgressDisplay(run, local / "metrics.jsonl") as bar, Tracking(makers, Diary(run, local, described(config)), bar) as display:
+        yield display
+
+
+def _train(
+    loop: Callable[[C], None], config: C, *, run: str, display: Tracking, callbacks: Sequence[ray.train.UserCallback] = ()
+) -> Result:
+    display.show({"phase": "starting Ray"})
+    connect(config)
+    on_gpu = uses_gpu(config)
+    with _relay(f"progress-{run}-{uuid.uuid4().hex[:6]}", display) as board:
+        display.show({"phase": f"starting {config.workers} worker(s) on {'GPU' if on_gpu else 'CPU'}"})
+        return _fit(loop, config, run=run, use_gpu=on_gpu, board=board, callbacks=callbacks)
+
+
+def connect(config: TrainConfig) -> None:
     """Join the cluster that RAY_ADDRESS names, or start Ray here; refuse what this machine can never give."""
     if ray.is_initialized():
         return
@@ -119,7 +142,8 @@ def _connect(config: TrainConfig) -> None:
     ray.init("local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 
 
-def _use_gpu(config: TrainConfig) -> bool:
+def uses_gpu(config: TrainConfig) -> bool:
+    """Whether each worker gets a GPU. Raises ConfigError where it must have one and there are too few."""
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if config.device == "cuda" and gpus < config.workers and not os.environ.get("RAY_ADDRESS"):
         raise ConfigError(f"device = 'cuda': needs {config.workers} GPU(s), there are {gpus}; pass --set device=cpu or lower workers")
@@ -155,14 +179,17 @@ def _relay(name: str, display: Tracking) -> Iterator[str]:
         ray.kill(board)
 
 
-def _fit(loop: Callable[[C], None], config: C, *, run: str, storage: str, use_gpu: bool, board: str) -> Result:
+def _fit(
+    loop: Callable[[C], None], config: C, *, run: str, use_gpu: bool, board: str, callbacks: Sequence[ray.train.UserCallback]
+) -> Result:
     """The TorchTrainer. A group of workers that can't start within `start_timeout_s` is an error instead of a wait without end."""
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(config.start_timeout_s)
+    storage = config.runs
     trainer = ray.train.torch.TorchTrainer(
         _worker,
         train_loop_config={
-            "loop": _address(loop),
-            "kind": _address(type(config)),
+            "loop": address_of(loop),
+            "kind": address_of(type(config)),
             "config": config.model_dump(mode="json"),
             "board": board,
             "storage": storage,
@@ -178,6 +205,7 @@ def _fit(loop: Callable[[C], None], config: C, *, run: str, storage: str, use_gp
             storage_path=storage,
             checkpoint_config=CheckpointConfig(num_to_keep=_KEEP_CHECKPOINTS),
             failure_config=FailureConfig(max_failures=config.max_failures, controller_failure_limit=config.max_failures),
+            callbacks=list(callbacks),
         ),
     )
     try:
@@ -200,7 +228,7 @@ def _reason(error: Exception, config: TrainConfig, run: str) -> str:
     return f"run {run}: worker {rank} failed: {cause}\nMend the cause, then go on from the last checkpoint with --resume {run}"
 
 
-def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed: str, local: Path) -> Card:
+def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed: str) -> Card:
     """The model directory, and the report in the run's local directory."""
     from train.report import write_report  # workers import this file, too, and have no use for matplotlib
 
@@ -211,18 +239,19 @@ def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed
         if not (Path(directory) / MODEL).is_dir():
             raise TrainingError(f"run {run}: its last checkpoint holds no model; go on with --resume {run}")
         card = publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=metrics)
-        write_report(local, card, read_exhibits(Path(directory)))
+        write_report(config.local_runs / run, card, read_exhibits(Path(directory)))
         return card
 
 
-def _address(thing: Callable[..., Any]) -> str:
+def address_of(thing: Callable[..., Any]) -> str:
     """`module:name` of a function or class. A command's own module is called `__main__`, which workers can't import: use its real name."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     module = spec.name if thing.__module__ == "__main__" and spec else thing.__module__
     return f"{module}:{thing.__qualname__}"
 
 
-def _resolve(address: str) -> Any:
+def resolve(address: str) -> Any:
+    """What `address_of` named."""
     module, name = address.split(":")
     return getattr(importlib.import_module(module), name)
 
@@ -230,7 +259,7 @@ def _resolve(address: str) -> Any:
 def _worker(settings: dict[str, Any]) -> None:
     """What Ray runs on each worker."""
     _place.update({key: settings[key] for key in ("board", "storage", "run")})
-    _resolve(settings["loop"])(_resolve(settings["kind"]).model_validate(settings["config"]))
+    resolve(settings["loop"])(resolve(settings["kind"]).model_validate(settings["config"]))
 
 
 # ---- for use inside a loop -------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from transformers import AutoConfig
 
 from copywriting import copybook
 from train import classifier, pairs
+from train.adversarial import hardened
 from train.classifier import ClassifierConfig, logits_of
 from train.examples import split
 from train.exhibits import Exhibits, classified_exhibits
@@ -110,7 +111,7 @@ def loop(config: PersuasionConfig) -> None:
     recipe = Recipe(
         count=len(lessons),
         batch=batch,
-        loss=partial(known_loss, score=list(model.config.id2label.values()).index(SCORE)),
+        loss=hardened(partial(known_loss, score=list(model.config.id2label.values()).index(SCORE)), config.adversarial),
         evaluate=judge,
         export=lambda model, directory: classifier.export(model, directory, tokenizer, judge(model)["temperature"], config),
         lengths=lessons.lengths,

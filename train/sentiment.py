@@ -25,6 +25,7 @@ from torch import nn
 from retrieval import tables
 from retrieval.features import consenting
 from train import classifier, labelled
+from train.adversarial import hardened
 from train.classifier import ClassifierConfig, logits_of
 from train.exhibits import Exhibits, classified_exhibits
 from train.job import launch, run_command, tell
@@ -79,7 +80,7 @@ def loop(config: SentimentConfig) -> None:
     recipe = Recipe(
         count=len(training),
         batch=batch,
-        loss=lambda model, batch: model(**batch).loss,
+        loss=hardened(lambda model, batch: model(**batch).loss, config.adversarial),
         evaluate=judge,
         export=lambda model, directory: classifier.export(model, directory, tokenizer, judge(model)["temperature"], config),
         lengths=[len(row.text) for row in training],

@@ -92,6 +92,16 @@ class TrainConfig(BaseModel):
     trackers: TrackerNames = ()
     """Where reports go besides TensorBoard, which always has them: `wandb`, `mlflow` (`train/trackers.py`)."""
 
+    @property
+    def runs(self) -> str:
+        """Where runs lie: an absolute directory, or a URI."""
+        return self.storage if "://" in self.storage else str(Path(self.storage).absolute())
+
+    @property
+    def local_runs(self) -> Path:
+        """Where metrics and reports of runs lie on this machine: `storage`, unless that is a URI."""
+        return Path("var/runs" if "://" in self.storage else self.storage).absolute()
+
 
 C = TypeVar("C", bound=TrainConfig)
 S = TypeVar("S", bound=BaseModel)

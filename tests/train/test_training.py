@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that wor
 from train_fakes import LineConfig, line, write_reviews
 
 from artifacts.card import verify
+from serve.scorers.persuasion import PersuasionScorer
 from serve.voices import Voices
 from train import generator, persuasion, sentiment, voice
 from train.generator import GeneratorConfig
@@ -156,3 +157,20 @@ def test_the_persuasion_scorer_has_its_labels_and_a_temperature(ray_cluster, tmp
     assert model.dtype.itemsize == 4
     assert {"f1_scarcity", "accuracy_persuasive", "calibration_error"} <= card.metrics.keys()
     assert AutoTokenizer.from_pretrained(config.out)("hello")["input_ids"][0] == 1  # <|bos|> first
+
+
+def test_persuasion_is_learned_from_the_copybook_and_from_outcomes_against_moved_embeddings(ray_cluster, tmp_path, copybook_directory):
+    """Two workers, a tokenizer of the run's own, a GRU: every rank must take the same steps whatever its batches hold."""
+    rows = [
+        {"test": f"t{number}", "text": f"{mood} tea {number}", "impressions": 500, "clicks": clicks}
+        for number in range(12)
+        for mood, clicks in (("warm", 40), ("cold", 20))
+    ]
+    tests = tmp_path / "tests.jsonl"
+    tests.write_text("\n".join(map(json.dumps, rows)))
+    sizes = {"architecture": "gru", "vocabulary": 400, "hidden_size": 16, "layers": 1, "heads": 2, "held_out": 0.25}
+    paths = {"out": tmp_path / "out", "storage": str(tmp_path), "copybook": copybook_directory, "pairs": tests}
+    config = PersuasionConfig(name="tiny", epochs=2, adversarial=0.1, **TINY, **sizes, **paths)
+    card = launch(persuasion.loop, config, kind="persuasion", data=[tests])
+    assert {"pairwise_accuracy", "pairwise_accuracy_significant", "f1_scarcity", "temperature"} <= card.metrics.keys()
+    assert set(PersuasionScorer(str(config.out)).score(["warm tea"])[0].principles) == set(LABELS[:-1])
