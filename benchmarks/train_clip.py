@@ -5,7 +5,7 @@
 fashion_products from the folder in SUASION_DATA; 80/10/10 by title (case and white space aside). Each loss trains `--minutes` from scratch
 with train/configs/clip_products.yaml and a tokenizer learned from the training titles. On the last tenth: recall@1/5/10 from each title to
 all pictures and from each picture to all titles, where any picture of the same title is right; and the product type (articleType with at
-least 20 photos in the table) whose prompts are nearest to a picture. Intervals draw whole titles.
+least 20 photos in the table) whose prompt, "a photo of a TYPE", is nearest to a picture. Intervals draw whole titles.
 
 Beside them, all with TF-IDF over characters (n-grams of 2 to 5 within words) fitted on the training titles:
 colour: the nearest training picture by colour histogram (8 × 8 × 8 bins, Bhattacharyya) lends its title, test titles are ranked by
@@ -52,7 +52,7 @@ WORK = VAR / "benchmarks" / "clip"
 VOCABULARY = 4000
 FEWEST = 20
 CUTS = (1, 5, 10)
-PROMPTS = ("a photo of a {}", "{}")
+PROMPT = "a photo of a {}"
 _LEVELS = 8
 
 
@@ -130,8 +130,7 @@ class Examination:
         model = ClipModel(directory)
         images = model.encode_images([picture.open() for picture in self.pictures]).astype(np.float64)
         texts = model.encode_texts(self.titles).astype(np.float64)
-        prompted = sum(model.encode_texts([prompt.format(name.lower()) for name in self.types]).astype(np.float64) for prompt in PROMPTS)
-        prompted /= np.linalg.norm(prompted, axis=1, keepdims=True)
+        prompted = model.encode_texts([PROMPT.format(name.lower()) for name in self.types]).astype(np.float64)
         said = (images[self.typed] @ prompted.T).argmax(axis=1)
         return self.retrieval(texts @ images.T, images @ texts.T) | self.type_named(said)
 

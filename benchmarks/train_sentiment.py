@@ -43,7 +43,17 @@ ARCHITECTURES = {
     "gru": ("architecture=gru", "dropout=0.3", "epochs=3"),
     "modernbert": ("architecture=modernbert", "layers=3", "dropout=0.1", "word_dropout=0.1", "learning_rate=1.0e-3", "epochs=3"),
 }
-MINILM = ("epochs=2", "learning_rate=5.0e-5", "batch_size=16", "weight_decay=0.01", "word_dropout=0", "max_tokens=64", "warmup=0.06")
+MINILM = (
+    "workers=1",
+    "threads_per_worker=2",
+    "epochs=2",
+    "learning_rate=8.0e-5",
+    "batch_size=64",
+    "weight_decay=0.01",
+    "word_dropout=0",
+    "max_tokens=64",
+    "warmup=0.06",
+)
 
 
 def data_folder() -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-import open_clip
+from open_clip.loss import ClipLoss, SigLipLoss
 from torch import Tensor, nn
 
 from train.clip_config import LossName
@@ -24,11 +24,11 @@ SIGLIP_SCALE, SIGLIP_BIAS = math.log(10), -10.0
 
 def _softmax(rank: int, world: int) -> nn.Module:
     several = world > 1  # by default open_clip's loss would ignore the gradients of the others' embeddings
-    return cast(nn.Module, open_clip.ClipLoss(local_loss=several, gather_with_grad=several, rank=rank, world_size=world))
+    return cast(nn.Module, ClipLoss(local_loss=several, gather_with_grad=several, rank=rank, world_size=world))
 
 
 def _sigmoid(rank: int, world: int) -> nn.Module:
-    return cast(nn.Module, open_clip.SigLipLoss(rank=rank, world_size=world, dist_impl="gather"))
+    return cast(nn.Module, SigLipLoss(rank=rank, world_size=world, dist_impl="gather"))
 
 
 LOSSES: Mapping[LossName, Callable[[int, int], nn.Module]] = {"clip": _softmax, "siglip": _sigmoid}

@@ -10,7 +10,8 @@ generator    columns prompt, reference, locale: perplexity, and of texts that it
              plain numbers, with --against those of both side by side
 
 Data is Parquet, or JSON lines in a .jsonl file. --cluster names the column of what hangs together (a test, a dialogue, a product), which
-the bootstrap draws as a whole. Prints a table; with --out also writes evaluation.json and evaluation.md there.
+the bootstrap draws as a whole. Prints a table; with --out also writes evaluation.json and evaluation.md there. As a gate before a model may
+serve, `--least accuracy=0.9` and `--largest-gap recall=0.05` (between the values of a slice) end the command with status 1 and the reasons.
 """
 
 import argparse
@@ -33,7 +34,8 @@ from artifacts.card import Card, read_card, verify
 from copywriting.brief import language_of
 from train.classifier import logits_of
 from train.exam import Classified, Difference, Interval, Paired, by_slice, compared, examined
-from train.job import run_command
+from train.gate import limits, too_low, too_unequal
+from train.job import TrainingError, run_command
 from train.metrics import Floats, softmax
 from train.settings import ConfigError
 from train.tables import columns_of, read_table
@@ -226,9 +228,14 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="the model that serves now, or any of the same kind")
     parser.add_argument("--slices", default="", help="columns, comma-separated, for whose values figures are given apart")
     parser.add_argument("--cluster", help="column of what hangs together")
+    parser.add_argument("--least", action="append", default=[], metavar="FIGURE=NUMBER", help="fail below this; may be repeated")
+    parser.add_argument(
+        "--largest-gap", action="append", default=[], metavar="FIGURE=NUMBER", help="fail where a slice's groups differ more"
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    least, gaps = limits(given.least, "--least"), limits(given.largest_gap, "--largest-gap")
     asked = Asked(given.data, read_table(given.data), tuple(filter(None, given.slices.split(","))), given.cluster)
     found = evaluate(given.model, asked, given.against, given.seed)
     show(found, Console())
@@ -236,6 +243,9 @@ def main() -> None:
         given.out.mkdir(parents=True, exist_ok=True)
         (given.out / "evaluation.json").write_text(json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         (given.out / "evaluation.md").write_text(markdown(found), encoding="utf-8")
+    broken = too_low(found.figures, least) + too_unequal(found.slices, gaps)
+    if broken:
+        raise TrainingError(f"{given.model} must not serve:\n" + "\n".join(broken))
 
 
 if __name__ == "__main__":

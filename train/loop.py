@@ -9,6 +9,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,7 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     torch.set_num_threads(config.threads_per_worker)
     device = job.device()
     optimizer = optimizer_of(model.to(device), config)
+    _recompute(model, config)
     seed_everything(config.seed + job.rank())  # dropout differs by rank; a restored run goes on with its own random state
     state = _restore(model, optimizer, device)
     wrapped = job.distributed(model)
@@ -100,14 +102,14 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     cost = flops.cost_of(model)
     peak = flops.peak(device, bf16=in_bf16(config.precision, device)) if cost else None
     clock = _Clock(config, steps_per_epoch, state, peak)
-    for batch in _batches(config, recipe, steps_per_epoch, state.step):
+    for parts in _batches(config, recipe, steps_per_epoch, state.step):
         done, save_now = clock.agree(device)
         if done >= 1:
             break
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_share(done, config.warmup)
-        loss, tokens = _step(wrapped, optimizer, {key: value.to(device) for key, value in batch.items()}, recipe, config)
-        clock.count(loss, tokens, cost.of(batch) if cost and "input_ids" in batch else 0.0)
+        loss, tokens = step(wrapped, optimizer, parts, recipe, config)
+        clock.count(loss, tokens, sum(cost.of(batch) for batch in parts if "input_ids" in batch) if cost else 0.0)
         held_out = _evaluate(model, recipe) if save_now else {}
         if save_now:
             _save(model, optimizer, state, held_out)
@@ -118,30 +120,56 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     job.tell({"done": 1.0, "step": state.step, "loss": clock.loss, **metrics})
 
 
-def _batches(config: TrainConfig, recipe: Recipe, steps_per_epoch: int, start: int) -> Iterator[Batch]:
-    """This rank's batches from step `start` on, without end; the clock stops the run."""
-    step = start
+def _batches(config: TrainConfig, recipe: Recipe, steps_per_epoch: int, start: int) -> Iterator[list[Batch]]:
+    """This rank's batches from step `start` on, each in its parts, without end; the clock stops the run."""
+    number = start
     while True:
-        epoch = step // steps_per_epoch
+        epoch = number // steps_per_epoch
         own = shard(
             recipe.count, config.batch_size, seed=config.seed, epoch=epoch, rank=job.rank(), world=job.world_size(), lengths=recipe.lengths
         )
-        for indices in own[step % steps_per_epoch :]:
-            yield recipe.batch(indices, epoch)
-            step += 1
+        for indices in own[number % steps_per_epoch :]:
+            yield [recipe.batch(part, epoch) for part in in_parts(indices, config.accumulate)]
+            number += 1
 
 
-def _step(model: nn.Module, optimizer: Optimizer, batch: Batch, recipe: Recipe, config: TrainConfig) -> tuple[float, int]:
-    """One update. Returns (loss, tokens or examples seen)."""
+def in_parts(indices: Sequence[int], count: int) -> list[Sequence[int]]:
+    """As many parts as asked for, of nearly the same length; fewer where there are fewer examples."""
+    size = math.ceil(len(indices) / count)
+    return [indices[begin : begin + size] for begin in range(0, len(indices), size)]
+
+
+def step(model: nn.Module, optimizer: Optimizer, parts: Sequence[Batch], recipe: Recipe, config: TrainConfig) -> tuple[float, int]:
+    """One update from the parts of a batch, whose gradients are averaged by their examples; workers exchange them once, with the last
+    part. Returns (loss, tokens or examples seen)."""
     model.train()
-    first = next(iter(batch.values()))
-    with torch.autocast(first.device.type, dtype=torch.bfloat16, enabled=in_bf16(config.precision, first.device)):
-        loss = recipe.loss(model, batch)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    device = next(model.parameters()).device
+    sizes = [len(next(iter(batch.values()))) for batch in parts]
+    total, tokens = 0.0, 0
+    for number, (batch, size) in enumerate(zip(parts, sizes, strict=True), 1):
+        last = number == len(parts)
+        with nullcontext() if last else _unshared(model):
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=in_bf16(config.precision, device)):
+                loss = recipe.loss(model, {key: value.to(device) for key, value in batch.items()}) * (size / sum(sizes))
+            loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.item()
+        tokens += batch["input_ids"].numel() if "input_ids" in batch else size
     nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
     optimizer.step()
-    return loss.item(), batch["input_ids"].numel() if "input_ids" in batch else len(first)
+    return total, tokens
+
+
+def _unshared(model: nn.Module) -> AbstractContextManager[None]:
+    """Where DDP wraps the model, its gradients stay with this worker for now."""
+    return model.no_sync() if isinstance(model, nn.parallel.DistributedDataParallel) else nullcontext()
+
+
+def _recompute(model: Any, config: TrainConfig) -> None:
+    if config.recompute_activations:
+        if not hasattr(model, "gradient_checkpointing_enable") or not getattr(model, "supports_gradient_checkpointing", False):
+            raise ValueError(f"recompute_activations = True: {type(model).__name__} can't; pass --set recompute_activations=false")
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
 def in_bf16(precision: str, device: torch.device) -> bool:

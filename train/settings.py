@@ -76,6 +76,10 @@ class TrainConfig(BaseModel):
     max_seconds: float | None = Field(default=None, gt=0)
     """Training stops here even if epochs are left; the learning rate reaches its end at whichever comes first."""
     batch_size: int = Field(default=32, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    """Parts in which a worker computes its batch: the same update with less memory. A contrastive loss (CLIP) sees only a part's pairs."""
+    recompute_activations: bool = False
+    """Compute activations again in the backward pass instead of keeping them (gradient checkpointing): slower, with much less memory."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon` orthogonalises the updates of the layers' matrices: dearer steps, fewer of them for a model from scratch."""
     learning_rate: float = Field(default=1e-3, gt=0)

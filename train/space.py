@@ -118,7 +118,7 @@ def draw(space: Mapping[str, Domain], seed: int, count: int) -> list[dict[str, A
     return list(itertools.islice(_distinct(space, grid, seed), count))
 
 
-def _distinct(space: Mapping[str, Domain], grid: Sequence[Settings], seed: int) -> Iterator[dict[str, Any]]:
+def _distinct(space: Mapping[str, Domain], grid: Sequence[dict[str, Any]], seed: int) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
     repeated = 0
     for number in itertools.count():

@@ -68,6 +68,7 @@ class TrialTable:
         self._sweep = sweep
         self._goal = goal
         self._console = Console(file=stream or sys.stderr)
+        self._said = ""
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
 
     def __enter__(self) -> "TrialTable":
@@ -83,14 +84,16 @@ class TrialTable:
     def change(self, name: str, *, state: State, metric: float | None = None, seconds: float | None = None) -> None:
         """Note what became of a trial, and show it."""
         trial = self.trials[name]
-        same = trial.state == state and trial.metric == metric
         trial.state = state
         trial.metric = trial.metric if metric is None else metric
         trial.seconds = trial.seconds if seconds is None else seconds
         if self._live:
             self._live.update(self.drawn(), refresh=True)
-        elif not same:
-            self.say(f"{name} {state} · {trial.told()}" + ("" if trial.metric is None else f" · {self._goal.metric} {trial.metric:.4f}"))
+            return
+        line = f"{name} {state} · {trial.told()}" + ("" if trial.metric is None else f" · {self._goal.metric} {trial.metric:.4f}")
+        if line != self._said:
+            self._said = line
+            self.say(line)
 
     def say(self, line: str) -> None:
         """One line above the table."""

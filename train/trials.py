@@ -3,7 +3,7 @@
 Ray Train no longer runs inside a Trainable of Ray Tune. A trial is a function on the head node that starts a TorchTrainer; the workers are
 placed beside it, and `TuneReportCallback` brings what they report at checkpoints. The function itself takes no CPU, so a trial takes what
 its workers do, and as many run at once as the cluster has room for. Ray Tune's own restore goes on with a sweep that was interrupted;
-a trial in the middle goes on from its last checkpoint.
+a trial in the middle goes on from its last checkpoint, and ASHA, whose memory Ray Tune does not keep, compares those that still run.
 """
 
 import logging
@@ -25,7 +25,7 @@ from ray.tune.schedulers import ASHAScheduler
 from train import job
 from train.publish import MODEL
 from train.settings import ConfigError, TrainConfig
-from train.trial_table import Goal, State, Trial, TrialTable
+from train.trial_table import Goal, Trial, TrialTable
 
 TUNE = "tune"
 """Where below a sweep Ray Tune keeps its state."""
@@ -33,7 +33,7 @@ _KEEP_ONE_IN = 3  # at the 1st, 3rd, 9th … checkpoint, of those that came so f
 _LONGEST = 3**9  # checkpoints; a trial ends with its epochs, not here
 # a group of bundles can't be empty, and a share of a CPU would keep the last worker from its place; every cluster has this on its head
 _DRIVER = {"node:__internal_head__": 0.001}
-_ENDED: Mapping[str, State] = {"TERMINATED": "done", "ERROR": "failed"}
+_ENDED = ("TERMINATED", "ERROR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,19 @@ class Work:
 class _Watcher(tune.Callback):  # type: ignore[misc]
     """Brings what Ray Tune notices to the table."""
 
-    table: ClassVar[TrialTable]  # of the class: Ray pickles the callback for a sweep that goes on, and a terminal can't be pickled
-    metric: ClassVar[str]
+    # of the class: Ray pickles the callback for a sweep that goes on, and a terminal can't be pickled
+    table: ClassVar[TrialTable]
+    goal: ClassVar[Goal]
+    runs: ClassVar[str]
 
     def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         self.table.change(_name(trial), state="running")
 
     def on_trial_result(self, iteration: int, trials: list[RayTrial], trial: RayTrial, result: dict[str, Any], **info: Any) -> None:
-        self.table.change(_name(trial), state="running", metric=result.get(self.metric), seconds=result.get("time_total_s"))
+        self.table.change(_name(trial), state="running", metric=_number(result.get(self.goal.metric)), seconds=result.get("time_total_s"))
 
     def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        self.table.change(_name(trial), state="done")
+        self.table.change(_name(trial), state="stopped early" if _finished(f"{self.runs}/{_name(trial)}") is None else "done")
 
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         self.table.change(_name(trial), state="failed")
@@ -83,7 +85,9 @@ def run_trials(work: Work, configs: Sequence[TrainConfig], table: TrialTable, go
     for name, level in {"ray.tune": logging.CRITICAL, "ray.train": logging.WARNING}.items():  # the table says what they would
         logging.getLogger(name).setLevel(level)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new output ignores verbose=0
-    _Watcher.table, _Watcher.metric = table, goal.metric
+    _Watcher.table, _Watcher.goal, _Watcher.runs = table, goal, work.runs
+    if resume:
+        _note_outcomes(work, table, goal)
     tuner = _restored(work) if resume else _tuner(work, [one for one in table.trials.values() if one.config], goal, _together(configs))
     try:
         tuner.fit()
@@ -93,7 +97,9 @@ def run_trials(work: Work, configs: Sequence[TrainConfig], table: TrialTable, go
                 f"--metric {goal.metric!r}: the runs don't report it ({error}); name one of a run's held-out metrics"
             ) from error
         raise
-    _note_outcomes(work, table, goal)
+    if waiting := _note_outcomes(work, table, goal):
+        name = Path(work.runs).name
+        raise job.TrainingError(f"sweep {name}: stopped with {waiting} trials to go; go on with --resume {name}")
 
 
 def _together(configs: Sequence[TrainConfig]) -> int:
@@ -130,22 +136,20 @@ def _restored(work: Work) -> tune.Tuner:
     return tune.Tuner.restore(f"{work.runs}/{TUNE}", trainable=_trainable())
 
 
-def _note_outcomes(work: Work, table: TrialTable, goal: Goal) -> None:
-    """Put down what became of every trial: from Ray Tune whether it ended, from its last checkpoint whether it left a model."""
-    waiting = []
+def _note_outcomes(work: Work, table: TrialTable, goal: Goal) -> int:
+    """Put down what became of every trial: from Ray Tune whether it ended, from its last checkpoint whether it left a model. Returns how
+    many have not ended."""
+    waiting = len([one for one in table.trials.values() if one.config])
     for found in tune.ExperimentAnalysis(f"{work.runs}/{TUNE}").trials:
         one = table.trials[_name(found)]
         last = found.last_result or {}
         one.seconds, one.metric = float(last.get("time_total_s", 0.0)), _number(last.get(goal.metric))
-        if found.status not in _ENDED:
-            waiting.append(one.name)
-        elif found.status == "ERROR":
+        waiting -= found.status in _ENDED
+        if found.status == "ERROR":
             one.state, one.reason = "failed", _reason(found, one.name)
-        else:
+        elif found.status == "TERMINATED":
             _note_end(one, _finished(f"{work.runs}/{one.name}"), goal)
-    if waiting:
-        name = Path(work.runs).name
-        raise job.TrainingError(f"sweep {name}: stopped with {len(waiting)} trials to go; go on with --resume {name}")
+    return waiting
 
 
 def _note_end(one: Trial, metrics: Mapping[str, Any] | None, goal: Goal) -> None:

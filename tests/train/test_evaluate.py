@@ -100,3 +100,24 @@ def test_the_command_prints_figures_and_writes_a_page(tmp_path):
     assert "macro_f1" in done.stdout
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["figures"]["accuracy"]["value"] == 1
     assert (tmp_path / "out" / "evaluation.md").read_text().startswith("# ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "said"),
+    [
+        (["--least", "accuracy=0.9"], 0, ""),
+        (["--least", "accuracy=1.1"], 1, "accuracy is 1.0000, at least 1.1 is asked for"),
+        (["--slices", "locale", "--largest-gap", "recall=0.05"], 0, ""),
+        (["--least", "charm=1"], 1, "--least charm=…: there is no such figure; use one of ['accuracy'"),
+        (["--largest-gap", "recall=0.05"], 1, "--largest-gap: no slice has two values"),
+        (["--least", "accuracy"], 1, "--least 'accuracy': is not NAME=NUMBER"),
+    ],
+)
+def test_a_gate_lets_a_model_pass_or_says_why_not(tmp_path, flags, status, said):
+    path = tmp_path / "rows.jsonl"
+    rows = [row | {"locale": ("zh-CN", "zh-TW")[i % 4 > 1]} for i, row in enumerate(reviews(120))]
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    command = [sys.executable, "-m", "train.evaluate", str(MODELS / "sentiment"), str(path), *flags]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    assert said in done.stderr and "Traceback" not in done.stderr

@@ -13,7 +13,7 @@ from torch import nn
 
 from retrieval import schemas, tables
 from train.exhibits import Exhibits, Sample
-from train.loop import Batch, Recipe, fit
+from train.loop import Batch, Recipe, fit, seed_everything
 from train.settings import TrainConfig
 
 
@@ -26,6 +26,7 @@ class LineConfig(TrainConfig):
 
 def line(config: LineConfig) -> None:
     """Fit y = x1 + x2 + x3 + x4."""
+    seed_everything(config.seed)
     points = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
     sums = points.sum(1, keepdim=True)
 
