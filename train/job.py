@@ -98,7 +98,7 @@ def launch(loop: Callable[[C], None], config: C, *, kind: str, data: Sequence[Pa
 def train(loop: Callable[[C], None], config: C, *, run: str, callbacks: Sequence[ray.train.UserCallback] = ()) -> None:
     """As `launch`, but what the loop exported stays in the last checkpoint of the run, for `publish_run`. A run of this name goes on."""
     with _shown(config, run) as display:
-        _train(loop, config, run=run, display=display, callbacks=callbacks)
+        display.finish(_figures(_train(loop, config, run=run, display=display, callbacks=callbacks)))
 
 
 def publish_run(config: TrainConfig, *, kind: str, data: Sequence[Path], run: str) -> Card:
@@ -232,15 +232,18 @@ def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed
     """The model directory, and the report in the run's local directory."""
     from train.report import write_report  # workers import this file, too, and have no use for matplotlib
 
-    metrics = {key: float(value) for key, value in (result.metrics or {}).items() if isinstance(value, int | float)}
     if result.checkpoint is None:
         raise TrainingError(f"run {run}: ended without a checkpoint; its loop must end with train.loop.fit or job.save")
     with result.checkpoint.as_directory() as directory:
         if not (Path(directory) / MODEL).is_dir():
             raise TrainingError(f"run {run}: its last checkpoint holds no model; go on with --resume {run}")
-        card = publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=metrics)
+        card = publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=_figures(result))
         write_report(config.local_runs / run, card, read_exhibits(Path(directory)))
         return card
+
+
+def _figures(result: Result) -> dict[str, float]:
+    return {key: float(value) for key, value in (result.metrics or {}).items() if isinstance(value, int | float)}
 
 
 def address_of(thing: Callable[..., Any]) -> str:

@@ -29,6 +29,7 @@ from train.recommender import RecommenderConfig
 from train.sentiment import SentimentConfig
 from train.settings import ConfigError, TrainConfig, load_config, parse_overrides
 from train.space import Settings, combinations, draw, read_space, varied
+from train.trackers import chosen
 from train.trial_table import Goal, Mode, Trial, TrialTable, command_of, write_tables
 from train.trials import Work, run_trials
 
@@ -110,6 +111,7 @@ def read_plan(directory: Path) -> Plan:
 def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) -> Card:
     """Run the trials, write the tables, and put the best one's model at `config.out`. Raises TrainingError where no trial left one."""
     check_output(config.out, run.kind)
+    chosen(config.trackers)
     directory = config.local_runs / plan.name
     directory.mkdir(parents=True, exist_ok=True)
     if not resume:

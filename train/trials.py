@@ -20,6 +20,7 @@ import ray.train
 from ray import tune
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.result import AUTO_RESULT_KEYS
 from ray.tune.schedulers import ASHAScheduler
 
 from train import job
@@ -52,11 +53,16 @@ class _Watcher(tune.Callback):  # type: ignore[misc]
     table: ClassVar[TrialTable]
     goal: ClassVar[Goal]
     runs: ClassVar[str]
+    unmet: ClassVar[str]  # what a run reports that doesn't report the metric
 
     def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         self.table.change(_name(trial), state="running")
 
     def on_trial_result(self, iteration: int, trials: list[RayTrial], trial: RayTrial, result: dict[str, Any], **info: Any) -> None:
+        found = [name for name, value in result.items() if isinstance(value, float) and name not in (*AUTO_RESULT_KEYS, "step")]
+        if found and self.goal.metric not in result:
+            type(self).unmet = ", ".join(name for name in found if not name.startswith("before_"))
+            raise tune.TuneError("stopped: every trial would be run for nothing")
         self.table.change(_name(trial), state="running", metric=_number(result.get(self.goal.metric)), seconds=result.get("time_total_s"))
 
     def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
@@ -80,22 +86,21 @@ def _trial(config: dict[str, Any]) -> None:
 def run_trials(work: Work, configs: Sequence[TrainConfig], table: TrialTable, goal: Goal, *, resume: bool) -> None:
     """Run the trials of the table, or go on with them; `configs` are those of the trials that can run. Their states, metrics and reasons
     are in the table's trials afterwards. Raises ConfigError for a metric that the runs don't report, TrainingError where it was stopped."""
-    for config in configs:
-        job.connect(config)
+    job.connect(max(configs, key=lambda one: one.workers * one.threads_per_worker))
     for name, level in {"ray.tune": logging.CRITICAL, "ray.train": logging.WARNING}.items():  # the table says what they would
         logging.getLogger(name).setLevel(level)
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new output ignores verbose=0
-    _Watcher.table, _Watcher.goal, _Watcher.runs = table, goal, work.runs
-    if resume:
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the new output ignores verbose=0
+    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # _Watcher checks, and knows what there is instead
+    _Watcher.table, _Watcher.goal, _Watcher.runs, _Watcher.unmet = table, goal, work.runs, ""
+    begun = resume and _begun(f"{work.runs}/{TUNE}")
+    if begun:
         _note_outcomes(work, table, goal)
-    tuner = _restored(work) if resume else _tuner(work, [one for one in table.trials.values() if one.config], goal, _together(configs))
+    tuner = _restored(work) if begun else _tuner(work, [one for one in table.trials.values() if one.config], goal, _together(configs))
     try:
         tuner.fit()
-    except (ValueError, tune.TuneError) as error:
-        if goal.metric in str(error):
-            raise ConfigError(
-                f"--metric {goal.metric!r}: the runs don't report it ({error}); name one of a run's held-out metrics"
-            ) from error
+    except tune.TuneError as error:
+        if _Watcher.unmet:
+            raise ConfigError(f"--metric {goal.metric!r}: the runs don't report it; name one of {_Watcher.unmet}") from error
         raise
     if waiting := _note_outcomes(work, table, goal):
         name = Path(work.runs).name
@@ -106,7 +111,7 @@ def _together(configs: Sequence[TrainConfig]) -> int:
     """How many trials the cluster has room for."""
     resources = ray.cluster_resources()
     rooms = [resources.get("CPU", 0) // (one.workers * one.threads_per_worker) for one in configs]
-    rooms += [resources["GPU"] // one.workers for one in configs if job.uses_gpu(one)]
+    rooms += [resources.get("GPU", 0) // one.workers for one in configs if job.uses_gpu(one)]
     return max(1, int(min(rooms)))
 
 
@@ -130,6 +135,13 @@ def _tuner(work: Work, trials: Sequence[Trial], goal: Goal, together: int) -> tu
         ),
         run_config=tune.RunConfig(name=TUNE, storage_path=work.runs, verbose=0, callbacks=[_Watcher()]),
     )
+
+
+def _begun(place: str) -> bool:
+    """Whether Ray Tune has put down the state of any trial; a sweep that was stopped before begins anew."""
+    storage, root = pyarrow.fs.FileSystem.from_uri(place)
+    entries = storage.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
+    return any(entry.base_name.startswith("experiment_state") for entry in entries)
 
 
 def _restored(work: Work) -> tune.Tuner:

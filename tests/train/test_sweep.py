@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import ray
 import yaml
+from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that workers import by name
 
@@ -184,6 +186,17 @@ def test_where_there_is_no_terminal_each_change_is_one_line():
     ]
 
 
+def test_the_table_in_a_terminal_has_the_best_on_top():
+    trials = [
+        Trial("trial_01", {"dropout": 0.2}, state="running"),
+        Trial("trial_02", {"dropout": 0.3}, state="done", metric=0.25, seconds=9),
+    ]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(TrialTable("s", trials, Goal("loss", "min"), io.StringIO()).drawn())
+    rows = [" ".join(row.strip("│").split()) for row in console.file.getvalue().splitlines() if "trial_" in row]
+    assert rows == ["trial_02 │ dropout = 0.3 │ 0.2500 │ 9 │ done", "trial_01 │ dropout = 0.2 │ │ 0 │ running"]
+
+
 def test_the_page_has_every_trial_best_first_and_the_command_of_the_best(tmp_path):
     trials = [
         Trial("a", {"lr": 1.0}, state="failed", reason="loss = nan | at 3"),
@@ -225,32 +238,22 @@ def test_a_sweep_of_which_no_trial_left_a_model_is_an_error_with_the_reasons():
         best_of(Plan("s", Goal("loss", "min"), (), trials))
 
 
-def line_plan(directory: Path, rates: list[float], metric: str = "error") -> tuple[LineConfig, object]:
-    config = LineConfig(
-        name="line",
-        out=directory / "out",
-        storage=str(directory),
-        threads_per_worker=1,
-        batch_size=16,
-        epochs=8,
-        max_failures=0,
-        clip_norm=1e30,
-    )
-    return config, make_plan("sweep", config, [{"learning_rate": rate} for rate in rates], goal_of(metric, None), ["python", "-m", "line"])
-
-
 @pytest.mark.ray
-def test_a_sweep_finds_the_better_setting_reports_the_trial_that_failed_and_publishes_the_best(ray_cluster, tmp_path):
-    config, plan = line_plan(tmp_path, [1e-6, 0.1, 1e38])
-    card = sweep(LINE, config, plan)
+def test_a_sweep_goes_on_after_a_trial_that_failed_stops_the_worse_one_and_publishes_the_best(ray_cluster, tmp_path):
+    one_at_a_time = int(ray.cluster_resources()["CPU"])
+    sizes = {"threads_per_worker": one_at_a_time, "batch_size": 16, "checkpoint_every_s": 1e-6, "clip_norm": 1e30, "max_failures": 0}
+    config = LineConfig(name="line", out=tmp_path / "out", storage=str(tmp_path), **sizes)
+    settings = [{"learning_rate": rate} for rate in (1e38, 0.1, 1e-6)]
+    card = sweep(LINE, config, make_plan("sweep", config, settings, goal_of("error", None), ["python", "-m", "line"]))
     assert verify(config.out, "line") == card
     assert (card.config["learning_rate"], card.config["run"]) == (0.1, "trial_02")
     held = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
-    best, other, failed = held["trials"]
+    best, worse, failed = held["trials"]
     assert (held["best"], best["settings"], best["state"]) == ("trial_02", {"learning_rate": 0.1}, "done")
     assert best["metric"] == pytest.approx(card.metrics["error"], abs=1e-5)
-    assert best["metric"] < other["metric"] and best["seconds"] > 0
+    assert best["metric"] < worse["metric"] and best["seconds"] > 0
     assert best["command"] == f"python -m line --set learning_rate=0.1 --out {config.out}"
+    assert (worse["name"], worse["state"]) == ("trial_03", "stopped early")
     assert failed["state"] == "failed" and failed["reason"].startswith("worker 0 failed: loss = ")
     again = sweep(LINE, config, read_plan(tmp_path / "sweep"), resume=True)  # all trials have ended: only the tables and the model are made
     assert again.version == card.version
