@@ -55,6 +55,7 @@ benchmarks: setup  ## every published figure, one after another
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_sentiment zh
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_sentiment en
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_persuasion
+	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_clip
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_response
 	$(BIN)/python -m pip install -q --editable '.[benchmarks]' --no-deps hnswlib implicit
 	$(BIN)/python -m benchmarks.retrieval

@@ -163,7 +163,8 @@ class Examination:
         for way, right in (("title_to_image", self.right), ("image_to_title", self.right.T)):
             size, counts = right.shape[1], right.sum(axis=1)
             for cut in CUTS:
-                missed = [math.comb(size - int(count), cut) / math.comb(size, cut) for count in counts]
+                seen = min(cut, size)
+                missed = [math.comb(size - int(count), seen) / math.comb(size, seen) for count in counts]
                 found[f"chance_{way}_recall_{cut}"] = round(1 - float(np.mean(missed)), 4)
         return found
 

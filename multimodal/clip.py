@@ -18,6 +18,7 @@ import numpy.typing as npt
 import open_clip
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 
 from artifacts.card import ArtifactError, Card, verify
 from multimodal.fusion import Calibration
@@ -28,7 +29,7 @@ KIND = "clip"
 CALIBRATION_FILE = "calibration.json"
 _HUB = "hf-hub:"
 _BATCH = 64
-_LOAD_ERRORS = (RuntimeError, OSError, ValueError, KeyError)  # of open_clip, the hub client and safetensors
+_LOAD_ERRORS = (RuntimeError, OSError, ValueError, KeyError, SafetensorError)  # of open_clip, the hub client and safetensors
 
 Embeddings = npt.NDArray[np.float32]
 

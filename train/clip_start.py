@@ -14,6 +14,7 @@ from typing import Any, cast
 import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from safetensors import SafetensorError
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -24,7 +25,7 @@ from train.clip_config import CONFIG_FILE, ClipConfig
 from train.clip_loss import SIGLIP_BIAS, SIGLIP_SCALE
 from train.settings import ConfigError
 
-_LOAD_ERRORS = (RuntimeError, OSError, ValueError, KeyError, TypeError, AssertionError)  # of open_clip, transformers and safetensors
+_LOAD_ERRORS = (RuntimeError, OSError, ValueError, KeyError, TypeError, AssertionError, SafetensorError)  # what open_clip lets through
 
 
 @dataclass(frozen=True)

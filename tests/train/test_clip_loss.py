@@ -1,17 +1,14 @@
-"""The losses beside a plain computation, alone and over two workers."""
-
-from pathlib import Path
+"""The losses beside a plain computation."""
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from train.clip_loss import LOSSES, SIGLIP_BIAS, Contrast
+from train.clip_loss import SIGLIP_BIAS, Contrast
 
-_PAIRS, _WORKERS = 6, 2
+_PAIRS = 6
 
 
 class Towers(nn.Module):
@@ -67,25 +64,3 @@ def test_a_sigmoid_that_starts_as_in_the_paper_costs_little_more_than_missing_ev
     nn.init.constant_(model.logit_scale, 0.0)
     nn.init.constant_(model.logit_bias, SIGLIP_BIAS)
     assert Contrast("siglip").of_batch(model, _batch()).item() == pytest.approx(-SIGLIP_BIAS, abs=1.1)
-
-
-def _work(rank: int, directory: Path) -> None:
-    """One of two workers: its half of the batch, gradients averaged as DDP averages them."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{directory}/meet", rank=rank, world_size=_WORKERS)
-    for loss in LOSSES:
-        model = nn.parallel.DistributedDataParallel(Towers(bias=True))
-        half = {key: value[rank::_WORKERS] for key, value in _batch().items()}
-        Contrast(loss, rank, _WORKERS).of_batch(model, half).backward()
-        if rank == 0:
-            torch.save([each.grad for each in model.parameters()], directory / f"{loss}.pt")
-    torch.distributed.destroy_process_group()
-
-
-def test_two_workers_take_the_step_that_one_takes_with_all_their_pairs(tmp_path):
-    torch.multiprocessing.spawn(_work, (tmp_path,), nprocs=_WORKERS)
-    for loss in LOSSES:
-        model = Towers(bias=True)
-        Contrast(loss).of_batch(model, _batch()).backward()
-        for alone, together in zip(model.parameters(), torch.load(tmp_path / f"{loss}.pt"), strict=True):
-            assert torch.allclose(alone.grad, together, atol=1e-5)
