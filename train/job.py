@@ -1,4 +1,4 @@
-"""The only place that starts a TorchTrainer; under `train/`, only this file and `train/trials.py` (Ray Tune) touch Ray.
+"""The only place that starts a TorchTrainer, and the only file under `train/` that touches Ray.
 
 `launch` runs a loop on every worker, shows its progress here, and leaves a model directory with a card. The loop is a plain
 function of its config; inside it, `train.loop.fit` and the functions at the end of this file are all it needs:
