@@ -133,14 +133,6 @@ def test_a_failing_loop_names_the_run_and_how_to_go_on(ray_cluster, generator_co
         launch(generator.loop, config, kind="generator", data=[])
 
 
-def test_a_batch_in_parts_trains_two_workers_to_the_same_line(ray_cluster, tmp_path):
-    errors = {}
-    for accumulate in (1, 2):
-        config = line_config(tmp_path / str(accumulate), epochs=3, accumulate=accumulate, precision="fp32")
-        errors[accumulate] = launch(line, config, kind="line", data=[]).metrics["error"]
-    assert errors[2] == pytest.approx(errors[1], rel=1e-3)
-
-
 def test_the_sentiment_scorer_says_how_many_reviews_it_left_out_and_when_consent_was_asked_for(
     ray_cluster, tmp_path, tokenizer_directory, capsys
 ):
