@@ -8,6 +8,7 @@ Beside either stands a linear path over hashed n-grams of tokens, begun with nai
 thousand texts it learns more than the networks do. The two learn apart, each by a loss of its own, and their logits are added.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,12 +21,20 @@ _PRIME = 1_000_003
 
 
 class _LightConfig(PretrainedConfig):  # type: ignore[misc]
-    """The sizes that both have."""
+    """The sizes that both have. `most_units` is how many units of the n-gram path the longest token has."""
 
-    def __init__(self, vocab_size: int = 6144, hidden_size: int = 128, dropout: float = 0.3, buckets: int = 2**18, **rest: Any) -> None:
+    def __init__(
+        self,
+        vocab_size: int = 6144,
+        hidden_size: int = 128,
+        dropout: float = 0.3,
+        buckets: int = 2**18,
+        most_units: int = 1,
+        **rest: Any,
+    ) -> None:
         super().__init__(**rest)
         self.vocab_size, self.hidden_size, self.dropout = vocab_size, hidden_size, dropout
-        self.buckets = buckets
+        self.buckets, self.most_units = buckets, most_units
 
 
 class GruConfig(_LightConfig):
@@ -49,12 +58,16 @@ class TextCnnConfig(_LightConfig):
 
 
 class NgramClassifier(nn.Module):
-    """Logits from which one, two and three tokens stand together, hashed into `buckets`."""
+    """Logits from which one, two and three units stand together, hashed into `buckets`. Units are what a token consists of, by the table
+    `units` (vocabulary, most units of a token), 0 where a token has no more: the characters of a Chinese word, else the token itself."""
 
-    def __init__(self, buckets: int, labels: int) -> None:
+    units: Tensor
+
+    def __init__(self, buckets: int, labels: int, vocabulary: int, most_units: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(buckets, labels))
         self.bias = nn.Parameter(torch.zeros(labels))
+        self.register_buffer("units", torch.zeros(vocabulary, most_units, dtype=torch.long))
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """(batch, tokens), (batch, tokens) → (batch, labels): the mean of their weights times the root of their number."""
@@ -63,13 +76,24 @@ class NgramClassifier(nn.Module):
         return total / there.sum(1, keepdim=True).clamp(min=1).sqrt() + self.bias
 
     def _ngrams(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(bucket, whether it counts) of every n-gram, each (batch, 3 × tokens); one that would reach beyond the text does not count."""
-        codes, there = [ids], [mask]
-        for back in (1, 2):
-            before, was = (nn.functional.pad(each, (back, 0))[:, : ids.shape[1]] for each in (ids, mask))
-            codes.append(codes[-1] * _PRIME + before + back)
-            there.append(there[-1] * was)
-        return torch.cat([code % self.weight.shape[0] for code in codes], 1), torch.cat(there, 1)
+        """(bucket, whether it counts) of every n-gram, each (batch, 3 × tokens × units); one that would reach beyond the text, or over a
+        token that is hidden, does not count."""
+        shown = self.units[ids] * mask.long().unsqueeze(-1)
+        own, (last, second) = shown, self._ends(shown)
+        # What stands before a token's first unit are the ends of the token before it, so that no unit has to move: nothing is ragged.
+        line = torch.cat([_before(second).unsqueeze(-1), _before(last).unsqueeze(-1), own], -1)
+        first, middle = line[..., 1:-1], line[..., :-2]
+        pair, triple = (own * _PRIME + first + 1), ((own * _PRIME + first + 1) * _PRIME + middle + 2)
+        there = [own > 0, (own > 0) & (first > 0), (own > 0) & (first > 0) & (middle > 0)]
+        codes = torch.cat([own, pair, triple], -1).flatten(1) % self.weight.shape[0]
+        return codes, torch.cat(there, -1).flatten(1).to(mask.dtype)
+
+    def _ends(self, shown: Tensor) -> tuple[Tensor, Tensor]:
+        """The last unit up to and with each token, and the one before it, each (batch, tokens); 0 where there is none."""
+        count = (shown > 0).sum(-1, keepdim=True)
+        last = shown.gather(-1, (count - 1).clamp(min=0)).squeeze(-1)
+        inner = shown.gather(-1, (count - 2).clamp(min=0)).squeeze(-1)
+        return last, torch.where(count.squeeze(-1) > 1, inner, _before(last))
 
     @torch.no_grad()
     def count(self, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
@@ -86,7 +110,12 @@ class NgramClassifier(nn.Module):
         self.weight.copy_((chances - chances.mean(1, keepdim=True)) * seen)
 
 
-class _Light(PreTrainedModel):  # type: ignore[misc]
+def _before(values: Tensor) -> Tensor:
+    """What stood one token earlier: (batch, tokens), 0 at the beginning."""
+    return nn.functional.pad(values, (1, 0))[:, :-1]
+
+
+class _Light(PreTrainedModel, ABC):  # type: ignore[misc]
     """Embeddings in, logits out; a subclass pools the tokens in between."""
 
     base_model_prefix = "encoder"
@@ -96,15 +125,15 @@ class _Light(PreTrainedModel):  # type: ignore[misc]
         self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(pooled, config.num_labels)
-        self.ngrams = NgramClassifier(config.buckets, config.num_labels)
+        self.ngrams = NgramClassifier(config.buckets, config.num_labels, config.vocab_size, config.most_units)
 
     def get_input_embeddings(self) -> nn.Module:
         """The token embeddings, for explanations and adversarial training."""
         return self.embeddings
 
+    @abstractmethod
     def pooled(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """(batch, tokens, hidden), (batch, tokens) → (batch, pooled)."""
-        raise NotImplementedError
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None) -> SequenceClassifierOutput:
         """Logits (batch, labels), and where `labels` are given the two paths' losses, added."""

@@ -82,50 +82,26 @@ def launch(loop: Callable[[C], None], config: C, *, kind: str, data: Sequence[Pa
     an `out` that must not be replaced, both before anything starts, and TrainingError where the run failed.
     """
     check_output(config.out, kind)
+    makers = chosen(config.trackers)
     run = resume or f"{config.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    storage = config.runs
-    if resume and "://" not in storage and not (Path(storage) / run).is_dir():
-        raise ConfigError(f"--resume {resume!r}: no such run under {storage}; name one of its directories or leave --resume out")
-    with _shown(config, run) as display:
-        result = _train(loop, config, run=run, display=display)
+    if resume and "://" not in config.runs and not (Path(config.runs) / run).is_dir():
+        raise ConfigError(f"--resume {resume!r}: no such run under {config.runs}; name one of its directories or leave --resume out")
+    local = config.local_runs / run
+    with ProgressDisplay(run, local / "metrics.jsonl") as bar, Tracking(makers, Diary(run, local, described(config)), bar) as display:
+        display.show({"phase": "starting Ray"})
+        _connect(config)
+        use_gpu = _use_gpu(config)
+        with _relay(f"progress-{run}-{uuid.uuid4().hex[:6]}", display) as board:
+            display.show({"phase": f"starting {config.workers} worker(s) on {'GPU' if use_gpu else 'CPU'}"})
+            result = _fit(loop, config, run=run, use_gpu=use_gpu, board=board)
         display.show({"phase": f"writing {config.out}"})
         card = _publish(result, config, kind=kind, run=run, hashed=data_hash(data))
-        display.show({"phase": f"report: {config.local_runs / run / REPORT}"})
+        display.show({"phase": f"report: {local / REPORT}"})
         display.finish(card.metrics)
         return card
 
 
-def train(loop: Callable[[C], None], config: C, *, run: str, callbacks: Sequence[ray.train.UserCallback] = ()) -> None:
-    """As `launch`, but what the loop exported stays in the last checkpoint of the run, for `publish_run`. A run of this name goes on."""
-    with _shown(config, run) as display:
-        display.finish(_figures(_train(loop, config, run=run, display=display, callbacks=callbacks)))
-
-
-def publish_run(config: TrainConfig, *, kind: str, data: Sequence[Path], run: str) -> Card:
-    """Move to `config.out` what a run of `train` exported. Raises TrainingError where it did not reach its end."""
-    return _publish(Result.from_path(f"{config.runs}/{run}"), config, kind=kind, run=run, hashed=data_hash(data))
-
-
-@contextmanager
-def _shown(config: TrainConfig, run: str) -> Iterator[Tracking]:
-    makers = chosen(config.trackers)
-    local = config.local_runs / run
-    with ProgressDisplay(run, local / "metrics.jsonl") as bar, Tracking(makers, Diary(run, local, described(config)), bar) as display:
-        yield display
-
-
-def _train(
-    loop: Callable[[C], None], config: C, *, run: str, display: Tracking, callbacks: Sequence[ray.train.UserCallback] = ()
-) -> Result:
-    display.show({"phase": "starting Ray"})
-    connect(config)
-    on_gpu = uses_gpu(config)
-    with _relay(f"progress-{run}-{uuid.uuid4().hex[:6]}", display) as board:
-        display.show({"phase": f"starting {config.workers} worker(s) on {'GPU' if on_gpu else 'CPU'}"})
-        return _fit(loop, config, run=run, use_gpu=on_gpu, board=board, callbacks=callbacks)
-
-
-def connect(config: TrainConfig) -> None:
+def _connect(config: TrainConfig) -> None:
     """Join the cluster that RAY_ADDRESS names, or start Ray here; refuse what this machine can never give."""
     if ray.is_initialized():
         return
@@ -142,7 +118,7 @@ def connect(config: TrainConfig) -> None:
     ray.init("local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 
 
-def uses_gpu(config: TrainConfig) -> bool:
+def _use_gpu(config: TrainConfig) -> bool:
     """Whether each worker gets a GPU. Raises ConfigError where it must have one and there are too few."""
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if config.device == "cuda" and gpus < config.workers and not os.environ.get("RAY_ADDRESS"):
@@ -179,20 +155,17 @@ def _relay(name: str, display: Tracking) -> Iterator[str]:
         ray.kill(board)
 
 
-def _fit(
-    loop: Callable[[C], None], config: C, *, run: str, use_gpu: bool, board: str, callbacks: Sequence[ray.train.UserCallback]
-) -> Result:
+def _fit(loop: Callable[[C], None], config: C, *, run: str, use_gpu: bool, board: str) -> Result:
     """The TorchTrainer. A group of workers that can't start within `start_timeout_s` is an error instead of a wait without end."""
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(config.start_timeout_s)
-    storage = config.runs
     trainer = ray.train.torch.TorchTrainer(
         _worker,
         train_loop_config={
-            "loop": address_of(loop),
-            "kind": address_of(type(config)),
+            "loop": _address(loop),
+            "kind": _address(type(config)),
             "config": config.model_dump(mode="json"),
             "board": board,
-            "storage": storage,
+            "storage": config.runs,
             "run": run,
         },
         scaling_config=ScalingConfig(
@@ -202,10 +175,9 @@ def _fit(
         ),
         run_config=RunConfig(
             name=run,
-            storage_path=storage,
+            storage_path=config.runs,
             checkpoint_config=CheckpointConfig(num_to_keep=_KEEP_CHECKPOINTS),
             failure_config=FailureConfig(max_failures=config.max_failures, controller_failure_limit=config.max_failures),
-            callbacks=list(callbacks),
         ),
     )
     try:
@@ -237,24 +209,21 @@ def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed
     with result.checkpoint.as_directory() as directory:
         if not (Path(directory) / MODEL).is_dir():
             raise TrainingError(f"run {run}: its last checkpoint holds no model; go on with --resume {run}")
-        card = publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=_figures(result))
+        metrics = {key: float(value) for key, value in (result.metrics or {}).items() if isinstance(value, int | float)}
+        card = publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=metrics)
         write_report(config.local_runs / run, card, read_exhibits(Path(directory)))
         return card
 
 
-def _figures(result: Result) -> dict[str, float]:
-    return {key: float(value) for key, value in (result.metrics or {}).items() if isinstance(value, int | float)}
-
-
-def address_of(thing: Callable[..., Any]) -> str:
+def _address(thing: Callable[..., Any]) -> str:
     """`module:name` of a function or class. A command's own module is called `__main__`, which workers can't import: use its real name."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     module = spec.name if thing.__module__ == "__main__" and spec else thing.__module__
     return f"{module}:{thing.__qualname__}"
 
 
-def resolve(address: str) -> Any:
-    """What `address_of` named."""
+def _resolve(address: str) -> Any:
+    """What `_address` named."""
     module, name = address.split(":")
     return getattr(importlib.import_module(module), name)
 
@@ -262,7 +231,7 @@ def resolve(address: str) -> Any:
 def _worker(settings: dict[str, Any]) -> None:
     """What Ray runs on each worker."""
     _place.update({key: settings[key] for key in ("board", "storage", "run")})
-    resolve(settings["loop"])(resolve(settings["kind"]).model_validate(settings["config"]))
+    _resolve(settings["loop"])(_resolve(settings["kind"]).model_validate(settings["config"]))
 
 
 # ---- for use inside a loop -------------------------------------------------------------------------------------------------------

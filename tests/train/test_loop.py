@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from train.loop import Recipe, _recompute, in_parts, step
+from train.loop import Recipe, in_parts, recompute_activations, step
 from train.optimizers import optimizer_of
 from train.settings import TrainConfig
 
@@ -72,7 +72,7 @@ def kept_bytes(model):
 
 def test_recomputing_activations_keeps_fewer_and_gives_the_same_gradients():
     plain, recomputing = llama(), llama()
-    _recompute(recomputing, config(recompute_activations=True))
+    recompute_activations(recomputing, config(recompute_activations=True))
     (much, gradient), (little, same) = kept_bytes(plain), kept_bytes(recomputing)
     torch.testing.assert_close(same, gradient)
     assert little < 0.6 * much
@@ -80,4 +80,4 @@ def test_recomputing_activations_keeps_fewer_and_gives_the_same_gradients():
 
 def test_a_model_that_can_t_recompute_is_named_with_the_remedy():
     with pytest.raises(ValueError, match=r"recompute_activations = True: Linear can't; pass --set recompute_activations=false"):
-        _recompute(nn.Linear(4, 1), config(recompute_activations=True))
+        recompute_activations(nn.Linear(4, 1), config(recompute_activations=True))
