@@ -1,1 +1,1 @@
-"""Model and index directories: their cards and hashes. The ground floor: imports nothing of the project."""
+"""Model and index directories: their cards, hashes and versions. The ground floor: imports nothing of the project."""

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,11 +66,13 @@ def write_card(
     config: dict[str, Any] | None = None,
     data_hash: str = "",
     metrics: dict[str, float] | None = None,
+    also: Mapping[str, str] | None = None,
 ) -> Card:
-    """Hash every file of `directory` and write `card.json` atomically. Returns the card; its version is derived from the hashes."""
+    """Hash every file of `directory` and write `card.json` atomically. Returns the card; its version is derived from the hashes. `also` are
+    hashes of files that others will add to the directory."""
     partial = directory / f"{CARD}.partial"
     partial.unlink(missing_ok=True)  # of a run that was interrupted: it is no file of the artefact
-    files = {relative: sha256_of(directory / relative) for relative in sorted(_files(directory))}
+    files = {relative: sha256_of(directory / relative) for relative in sorted(_files(directory))} | dict(also or {})
     version = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
     card = Card(kind, name, version, created_at, git_commit(), command, seed, config or {}, data_hash, metrics or {}, files)

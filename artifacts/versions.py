@@ -1,47 +1,49 @@
-"""Versions of an index side by side, swapped under running searches: `python -m artifacts.versions INDEX {publish NEW | rollback | list}`.
+"""A registry: versions of one model or index side by side, of which one serves, swapped under running requests.
 
-    INDEX/v-3f2a…/   INDEX/v-90cd…/   INDEX/current      the pointer: names of versions, the one that serves first
+    python -m artifacts.versions ROOT publish NEW      # NEW moves in and serves
+    python -m artifacts.versions ROOT list             # what is kept, which one serves
+    python -m artifacts.versions ROOT rollback         # the one before serves again
+    python -m artifacts.versions ROOT promote NAME     # any kept one serves
 
-`publish` checks every hash before the pointer moves; a directory that fails is refused and the old one goes on serving. The pointer is
-replaced by a rename, so a reader sees the old one or the new one. Older versions stay, two of them, for `rollback` and for readers that
-opened them; a mapped file outlives its name. A directory without a pointer is an index by itself, as `retrieval.build` writes it.
-Which version is better, and copying between machines, are not here.
+    ROOT/v-3f2a…/   ROOT/v-90cd…/   ROOT/current       the pointer: names of versions, the one that serves first
+
+Every hash is checked before the pointer moves; a directory that fails is refused and the old one goes on serving. Older versions stay, two
+of them, for `rollback` and for readers that opened them; a mapped file outlives its name. A directory without a pointer is a model or an
+index by itself. Replicas follow the pointer by `artifacts/live.py`. Which version is better (`train.evaluate`), and copying between
+machines, are not here.
 """
 
 import argparse
 import fcntl
-import logging
-import os
-import re
 import shutil
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Generic, TypeVar
 
-from artifacts.card import CARD, ArtifactError, verify
+from artifacts.card import CARD, ArtifactError, read_card, verify
+from artifacts.live import Live
+from artifacts.pointer import NAME, POINTER, current, point, versions
 
-_LOG = logging.getLogger(__name__)
-POINTER = "current"
+__all__ = ["KEPT", "POINTER", "Live", "current", "kind_of", "promote", "publish", "rollback", "versions"]
+
 KEPT = 2  # older versions beside the one that serves
-_NAME = re.compile(r"v-[0-9a-f]{12}")
-
-Opened = TypeVar("Opened")
+_METRICS_SHOWN = 6
 
 
 def publish(root: Path, new: Path, kind: str = "index") -> Path:
     """Move the directory `new` in as a version and let it serve; returns where it is. Raises ArtifactError, with nothing changed, where a
     hash or the kind is wrong."""
     if (root / CARD).is_file():
+        what = "an index" if kind == "index" else "a model"
         raise ArtifactError(
-            f"{root}: is an index by itself and holds no versions; name a directory that is absent, empty or has a {POINTER!r}"
+            f"{root}: is {what} by itself and holds no versions; name a directory that is absent, empty or has a {POINTER!r}"
         )
     card = verify(new, kind)
+    if (held := kind_of(root)) not in ("", kind):
+        raise ArtifactError(f"{root}: holds versions of a {held!r}, {new} is a {kind!r}; name a root of its own for each kind")
     target = root / f"v-{card.version}"
-    if not _NAME.fullmatch(target.name):
+    if not NAME.fullmatch(target.name):
         raise ArtifactError(f"{new / CARD}: version = {card.version!r} is not twelve hexadecimal digits; make the directory again")
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root):
@@ -49,112 +51,74 @@ def publish(root: Path, new: Path, kind: str = "index") -> Path:
             verify(target, kind)  # published before: what is there serves, if it is still whole
         else:
             _moved(new, target, kind)
-        names = [target.name, *(name for name in versions(root) if name != target.name)][: 1 + KEPT]
-        _point(root, names)
-        _clear(root, names)
+        _clear(root, _serve(root, target.name))
+    return target
+
+
+def promote(root: Path, name: str) -> Path:
+    """Let a version that is kept serve, named as `list` or an answer's `versions` names it; returns where it is. Raises ArtifactError for
+    one that is not there or no longer whole. The one that serves now may be promoted again: replicas that refused it try it once more."""
+    target = root / (name if name.startswith("v-") else f"v-{name}")
+    if not NAME.fullmatch(target.name) or not target.is_dir():
+        raise ArtifactError(f"{root}: keeps no version {name!r}; name one of {kept(root)}")
+    with _locked(root):
+        verify(target, kind_of(root) or read_card(target).kind)
+        _serve(root, target.name)
     return target
 
 
 def rollback(root: Path, kind: str = "index") -> Path:
     """Let the version before the current one serve; returns where it is. What was current is removed at the next publication. Raises
     ArtifactError where there is none before it, or it is no longer whole."""
+    if not root.is_dir():
+        raise ArtifactError(f"{root}: does not exist; name a directory that holds versions")
     with _locked(root):
         names = versions(root)[1:]
         if not names:
             raise ArtifactError(f"{root}: no version before the current one is kept; publish a good one")
         verify(root / names[0], kind)
-        _point(root, names)
+        point(root, names)
     return root / names[0]
 
 
-def current(root: Path) -> Path:
-    """The directory that serves: what the pointer names, or `root` itself where it holds no pointer."""
-    names = versions(root)
-    return root / names[0] if names else root
+def kind_of(root: Path) -> str:
+    """The kind of a root's versions, as the first card that can be read has it; empty where it has none."""
+    for name in versions(root):
+        try:
+            return read_card(root / name).kind
+        except ArtifactError:  # a damaged version must not stand in the way of those beside it
+            continue
+    return ""
 
 
-def versions(root: Path) -> list[str]:
-    """Names that the pointer holds, the one that serves first; none where there is no pointer. Raises ArtifactError for anything else."""
+def kept(root: Path) -> list[str]:
+    """Names of every version that lies there: those of the pointer in its order, then what was rolled back and is not yet removed."""
+    named = versions(root)
+    rest = sorted(path.name for path in root.glob("v-*") if path.is_dir() and NAME.fullmatch(path.name) and path.name not in named)
+    return named + rest
+
+
+def described(root: Path) -> list[str]:
+    """A line for each version: name, date, whether it serves, first figures of its card. Raises ArtifactError where there is none."""
+    if not (names := kept(root)):
+        raise ArtifactError(f"{root}: holds no versions; publish one")
+    return [_line(root / name, serves=number == 0) for number, name in enumerate(names)]
+
+
+def _line(directory: Path, *, serves: bool) -> str:
     try:
-        names = (root / POINTER).read_text(encoding="utf-8").split()
-    except FileNotFoundError:
-        return []
-    except UnicodeDecodeError as error:
-        raise ArtifactError(f"{root / POINTER}: is not text ({error}); write the name of a version into it, as in {root}/v-*") from error
-    for name in names or [""]:
-        if not _NAME.fullmatch(name):
-            raise ArtifactError(f"{root / POINTER}: {name!r} is no name of a version; write one of {root}/v-* into it")
+        card = read_card(directory)
+    except ArtifactError as error:
+        return f"{directory.name}  damaged: {error}"
+    shown = [f"{name}={value:g}" for name, value in card.metrics.items() if name != "step" and not name.startswith("before_")]
+    return "  ".join([directory.name, card.created_at, "serves" if serves else "kept  ", card.kind, *shown[:_METRICS_SHOWN]])
+
+
+def _serve(root: Path, name: str) -> list[str]:
+    """Point to `name`, those before it behind it; returns all names that are kept."""
+    names = [name, *(other for other in versions(root) if other != name)][: 1 + KEPT]
+    point(root, names)
     return names
-
-
-class Live(Generic[Opened]):
-    """The current version, opened: a replica asks `get` for each request and a new version takes over between two requests.
-
-    `opener` turns a directory into the object that searches, and verifies it. A version that does not open is refused, with the reason in
-    `refused` and in the log, while the old one serves. `refresh` is called on the object at each look, for deletions."""
-
-    def __init__(
-        self,
-        root: Path,
-        opener: Callable[[Path], Opened],
-        refresh: Callable[[Opened], None] | None = None,
-        every_s: float = 1.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._root, self._opener, self._refresh, self._every_s, self._clock = root, opener, refresh, every_s, clock
-        self._looking = threading.Lock()
-        self._stamp = self._pointer_stamp()
-        self._held = (current(root), opener(current(root)))
-        self._next_look = clock() + every_s
-        self.refused = ""
-
-    @property
-    def version(self) -> str:
-        """Name of the directory that serves."""
-        return self._held[0].name
-
-    def get(self) -> Opened:
-        """The object that serves now. At most once in `every_s` seconds it looks at the pointer's date; one thread opens a new version
-        while the others go on with the old one."""
-        if self._clock() >= self._next_look and self._looking.acquire(blocking=False):
-            try:
-                self._look()
-            finally:
-                self._next_look = self._clock() + self._every_s
-                self._looking.release()
-        return self._held[1]
-
-    def _look(self) -> None:
-        stamp = self._pointer_stamp()
-        if stamp != self._stamp:
-            self._swap(stamp)
-        elif self._refresh is not None:
-            self._refresh(self._held[1])
-
-    def _swap(self, stamp: tuple[int, int] | None) -> None:
-        try:
-            directory = current(self._root)
-            if directory != self._held[0]:
-                self._held = (directory, self._opener(directory))  # one assignment: a reader has the old pair or the new one
-            self._stamp, self.refused = stamp, ""
-        except OSError as error:  # a disk or a network share may be back at the next look
-            self._refuse(error)
-        except (ValueError, RuntimeError) as error:  # a bad directory stays bad: no second reading of its files until the pointer moves
-            self._stamp = stamp
-            self._refuse(error)
-
-    def _refuse(self, error: Exception) -> None:
-        """Say it once, in the log of whoever serves."""
-        if str(error) != self.refused:
-            _LOG.error("%s goes on serving: %s", self.version, error)
-        self.refused = str(error)
-
-    def _pointer_stamp(self) -> tuple[int, int] | None:
-        try:
-            seen = (self._root / POINTER).stat()
-        except FileNotFoundError:
-            return None
-        return seen.st_ino, seen.st_mtime_ns
 
 
 @contextmanager
@@ -177,20 +141,6 @@ def _moved(new: Path, target: Path, kind: str) -> None:
     partial.rename(target)
 
 
-def _point(root: Path, names: list[str]) -> None:
-    partial = root / f"{POINTER}.partial"
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write("\n".join(names) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, root / POINTER)
-    descriptor = os.open(root, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)  # the rename itself is on disk
-    finally:
-        os.close(descriptor)
-
-
 def _clear(root: Path, names: list[str]) -> None:
     """Remove what the pointer no longer names: only after it moved."""
     for path in root.glob("v-*"):
@@ -198,24 +148,33 @@ def _clear(root: Path, names: list[str]) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def main() -> None:
-    """Command line."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m artifacts.versions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("publish").add_argument("new", type=Path)
-    commands.add_parser("rollback")
-    commands.add_parser("list")
-    given = parser.parse_args()
+    publishing = commands.add_parser("publish", help="move a directory in and let it serve")
+    publishing.add_argument("new", type=Path)
+    publishing.add_argument("--kind", help="what it has to be, e.g. generator; its card's kind by default")
+    commands.add_parser("promote", help="let a kept version serve").add_argument("name")
+    commands.add_parser("rollback", help="let the version before serve")
+    commands.add_parser("list", help="name, date, state, kind and first figures of each version")
+    return parser
+
+
+def main() -> None:
+    """Command line."""
+    given = _parser().parse_args()
     try:
         if given.command == "publish":
-            print(publish(given.root, given.new))
+            print(publish(given.root, given.new, given.kind or read_card(given.new).kind))
+        elif given.command == "promote":
+            print(promote(given.root, given.name))
         elif given.command == "rollback":
-            print(rollback(given.root))
+            print(rollback(given.root, kind_of(given.root)))
         else:
-            print("\n".join(versions(given.root)))
+            print("\n".join(described(given.root)))
     except ArtifactError as error:
         sys.exit(f"error: {error}")
 

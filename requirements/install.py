@@ -91,6 +91,13 @@ def mend_torchvision() -> None:
             say("torchvision: two operator registrations guarded (they were built for another torch)")
 
 
+def remove_strays() -> None:
+    """Opacus' wheel also holds top-level packages `benchmarks` and `examples`: outside this directory they would hide ours."""
+    for name in ("benchmarks", "examples"):
+        for found in VENV.glob(f"lib/python*/site-packages/{name}"):
+            shutil.rmtree(found)
+
+
 def imports(names: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Import modules in one fresh interpreter of the environment."""
     return subprocess.run([str(VENV / "bin" / "python"), "-c", f"import {', '.join(names)}"], capture_output=True, text=True)
@@ -109,6 +116,7 @@ def main() -> None:
     say(f"{found}: installing requirements/{lock.name} into .venv (1 to 3 minutes)")
     venv.EnvBuilder(with_pip=True, clear=VENV.exists()).create(VENV)
     install(lock)
+    remove_strays()
     say(f"installed after {time.monotonic() - started:.0f} s; checking that it imports")
     if imports(("torch", "torchvision")).returncode != 0:
         mend_torchvision()

@@ -18,9 +18,9 @@ from typing import Any
 
 from ray import serve
 
-from artifacts.card import CARD, read_card, verify
+from artifacts.card import CARD, verify
+from artifacts.pointer import current
 from artifacts.source import verified_model
-from artifacts.versions import current
 from copywriting.copybook import load
 from copywriting.second_reader import KIND, MODEL
 from feedback.database import Database
@@ -64,7 +64,8 @@ def _scorer(name: str) -> Any:
 
 
 def preflight(settings: GraphSettings) -> dict[str, str]:
-    """Check artefacts, catalogue, copybook and database. Returns the version of each artefact, as answers report it.
+    """Check artefacts, catalogue, copybook and database. Returns the version of each artefact that serves now, as answers report it; of a
+    registry it is the current one, and replicas follow from there.
 
     A model that is no directory of ours may be a hub id: where the hub is switched off (HF_HUB_OFFLINE) it must be here already, so a
     mistyped directory is found now; elsewhere its replica will find out."""
@@ -76,9 +77,9 @@ def preflight(settings: GraphSettings) -> dict[str, str]:
     versions = {"index": verify(current(settings.index), "index").version, "claims": verify(MODEL, KIND).version}
     for kind in ("generator", "persuasion", "sentiment", "clip"):
         model = getattr(settings, kind).model
-        if (Path(model) / CARD).is_file():
-            verify(Path(model), kind)
-            versions[kind] = read_card(Path(model)).version
+        directory = current(Path(model))
+        if directory != Path(model) or (directory / CARD).is_file():
+            versions[kind] = verify(directory, kind).version
         else:
             if _offline() and kind != "clip":  # open_clip has names of its own
                 verified_model(str(model), kind)

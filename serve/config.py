@@ -1,7 +1,8 @@
 """The graph's settings: what `args:` of a Serve config file may hold. Unknown keys are refused; each error names key, value, remedy.
 
 Relative paths are relative to the project's root, so a config works from any working directory and on every node that has the
-project and its shared storage.
+project and its shared storage. Where a model is named by a registry (`artifacts/versions.py`), replicas follow it: what is published or
+rolled back there is live seconds later, and this file stays as it is.
 """
 
 import re
@@ -43,7 +44,7 @@ class _Settings(BaseModel):
 class GeneratorSettings(_Settings):
     """The vLLM engine. `prompt_style` is `compact` for the bases that this project trains, `chat` for instruction-tuned models."""
 
-    model: ModelName = Field(description="model directory with a card, directory of any model, or hub id")
+    model: ModelName = Field(description="model directory with a card, registry of its versions, directory of any model, or hub id")
     prompt_style: Literal["compact", "chat"] = "compact"
     dtype: Literal["bfloat16", "float16", "float32", "auto"] = Field("auto", description="`auto`: what the processor is quick in")
     max_model_len: int = Field(512, ge=64, description="tokens of prompt and copy together")
@@ -73,7 +74,7 @@ class GeneratorSettings(_Settings):
 class ScorerSettings(_Settings):
     """A text classifier on its own replicas."""
 
-    model: ModelName
+    model: ModelName = Field(description="as the generator's")
     max_batch_size: int = Field(64, ge=1, description="texts scored at once")
     batch_wait_s: float = Field(0.002, ge=0)
     threads: int = Field(1, ge=1)
@@ -82,7 +83,7 @@ class ScorerSettings(_Settings):
 class ClipSettings(_Settings):
     """The open_clip model that pairs copy with pictures."""
 
-    model: ModelName = Field(description="model directory, or an open_clip name such as hf-hub:laion/…")
+    model: ModelName = Field(description="model directory, registry of its versions, or an open_clip name such as hf-hub:laion/…")
     threads: int = Field(1, ge=1)
 
 

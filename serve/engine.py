@@ -11,12 +11,14 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Hashable
 from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from artifacts.card import ArtifactError
-from artifacts.source import verified_model
+from artifacts.source import verified_model, version_of
+from copywriting.prompt import COPY_TAG
 from copywriting.sentences import finished
 from serve.config import GeneratorSettings
 from serve.exchange import Adapter, DraftQuery, Drafts, Prompt
@@ -88,19 +90,26 @@ class Adapters:
 
 
 class Engine:
-    """One vLLM engine. Must be made inside a running event loop."""
+    """One vLLM engine of one version. May be made in any thread (it takes seconds to start); everything else runs in one event loop."""
 
     def __init__(self, settings: GeneratorSettings, *, ray_metrics: bool = False) -> None:
+        from transformers import AutoTokenizer
+
         self._settings = settings
         self._cache = DraftCache(settings.cache_entries, settings.cache_ttl_s)
+        self.version = version_of(settings.model)
+        model = verified_model(settings.model, "generator")
+        self._tokenizer = AutoTokenizer.from_pretrained(model)
+        if settings.prompt_style == "compact" and COPY_TAG not in self._tokenizer.get_vocab():
+            raise ValueError(
+                f"generator model: {settings.model!r} does not know the tag {COPY_TAG}; "
+                "name a model trained with `python -m train.generator`, or set prompt_style: chat"
+            )
         threads = settings.threads or max(len(os.sched_getaffinity(0)) - 1, 1)
         os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the engine's worker process, which starts below
-        from transformers import AutoTokenizer
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        model = verified_model(settings.model, "generator")
-        self._tokenizer = AutoTokenizer.from_pretrained(model)
         self._llm = AsyncLLM.from_engine_args(
             AsyncEngineArgs(**_engine_arguments(model, settings)), stat_loggers=_stat_loggers(ray_metrics)
         )
@@ -109,11 +118,14 @@ class Engine:
         """Prompts whose caller did not wait for their drafts: aborted in the engine."""
 
     async def warm_up(self) -> None:
-        """One short draft under a grammar. The first costs seconds that no shopper should wait: the decoder of grammars loads with it."""
+        """One short draft under a grammar. The first costs seconds that no shopper should wait: the decoder of grammars loads with it.
+        Raises whatever vLLM raises, and ValueError where the model writes nothing, or with chances that are no numbers."""
         text = "."
         prompt = text if self._settings.prompt_style == "compact" else [{"role": "user", "content": text}]
         query = DraftQuery((prompt,), 'root ::= [^0-9]+ | "{name}"', n=2, max_tokens=4, seed=0)
-        await self.complete(self.prompt_text(prompt), query)
+        output = await self.complete(self.prompt_text(prompt), query)
+        if output is None or not any(each.token_ids and isfinite(each.cumulative_logprob or 0.0) for each in output.outputs):
+            raise ValueError(f"generator model: {self._settings.model!r} can't write; its weights are damaged: train it again")
 
     async def draft(self, query: DraftQuery) -> Drafts:
         """n texts for each prompt, prompts in turn: the first of each, then the second. Raises vLLM's own errors: QueueOverflowError when

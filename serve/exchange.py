@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import Generic, TypeVar
 
 from copywriting.concerns import Shelf
 from copywriting.dialogue import Passage
@@ -48,15 +49,40 @@ class Found:
 
 
 Prompt = str | list[dict[str, str]]
+Score = TypeVar("Score")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What a node says of its artefact: the version that serves, empty where it has none, and why the one that should serve does not."""
+
+    version: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored(Generic[Score]):
+    """A value for each text, and the version of the model that gave them all."""
+
+    values: Sequence[Score]
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter of the generator. A version never changes where it lies: another one has another path."""
+    """A LoRA adapter of the generator. A version never changes where it lies: another one has another path. `base` is the version of the
+    generator that it was trained on, empty where nobody knows."""
 
     name: str
     version: str
     path: str
+    base: str = ""
+
+    def misfit(self, generator: str) -> str:
+        """Why it can't be used with this version of the generator; empty where it can."""
+        if not self.base or not generator or self.base == generator:
+            return ""
+        return f"voice {self.name}: its adapter was trained on generator {self.base}, {generator} serves; its guide alone is followed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +102,14 @@ class DraftQuery:
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """Texts with unfilled slots."""
+    """Texts with unfilled slots. `version` is that of the generator that wrote them, `faults` tell what of the query it did without."""
 
     texts: tuple[str, ...]
     prompt_tokens: int = 0
     output_tokens: int = 0
     cached: bool = False
+    version: str = ""
+    faults: tuple[str, ...] = ()
 
     @classmethod
     def dealt(cls, each: "Sequence[Drafts]") -> "Drafts":
@@ -98,7 +126,7 @@ class Drafts:
         """These and more of them: what both cost, cached only where all were."""
         cached = more.cached and (self.cached or not self.texts)
         tokens = (self.prompt_tokens + more.prompt_tokens, self.output_tokens + more.output_tokens)
-        return Drafts(self.texts + more.texts, *tokens, cached)
+        return Drafts(self.texts + more.texts, *tokens, cached, more.version or self.version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from serve.batch_lines import NDJSON, BatchLine, answered, lines_of
 from serve.calls import call, calls, stage
 from serve.config import GraphSettings
 from serve.events import EventsAnswer, EventsRequest, Intake
+from serve.exchange import Serving
 from serve.framing import BATCH, framed
 from serve.messages import CopyAnswer, CopyRequest, VoiceOut
 from serve.pipeline import Pipeline
@@ -28,6 +29,8 @@ from serve.templates import Templates
 from serve.voices import Voices
 
 READY_TIMEOUT_S = 2.0
+_TOLD_BY = {"retrieval": "index", "generator": "generator", "persuasion": "persuasion", "sentiment": "sentiment", "fusion": "clip"}
+"""Which stage tells the version of which artefact: with everything that it gives."""
 
 api = framed(FastAPI(title="Suasion", version="1", summary="Personalised, persuasive marketing copy whose every claim is proved."))
 
@@ -51,7 +54,7 @@ class Ingress:
         nodes = {"retrieval": retrieval, "generator": generator, "persuasion": persuasion, "sentiment": sentiment, "fusion": fusion}
         self._handles = {"state": state, **nodes}
         self._intake = Intake(stage("retrieval", retrieval.known), stage("state", state.record))
-        self._voices = Voices(settings.generator.voices, versions["generator"], settings.generator.voice_rank)
+        self._voices = Voices(settings.generator.voices, settings.generator.voice_rank)
         pieces = load(settings.copybook)
         get_used_to((piece.template, piece.language) for piece in pieces)
         self._pipeline = Pipeline(
@@ -59,7 +62,7 @@ class Ingress:
             Templates(pieces),
             prompt_style=settings.generator.prompt_style,
             spare_drafts=settings.generator.spare_drafts,
-            versions=versions,
+            versions={kind: version for kind, version in versions.items() if kind not in _TOLD_BY.values()},
             voices=self._voices,
         )
 
@@ -116,9 +119,10 @@ class Ingress:
         return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
     @api.get("/v1/voices", response_model=list[VoiceOut])
-    def voices(self) -> list[VoiceOut]:
+    async def voices(self) -> list[VoiceOut]:
         """The brand voices that are published now."""
-        return self._voices.all()
+        _, generator = await self._state_of("generator")
+        return await asyncio.to_thread(self._voices.all, generator.version)
 
     @api.get("/healthz")
     async def healthz(self) -> dict[str, str]:
@@ -127,19 +131,25 @@ class Ingress:
 
     @api.get("/readyz")
     async def readyz(self) -> JSONResponse:
-        """Does every stage answer? 503 with the state of each where one doesn't."""
-        states = dict(zip(self._handles, await asyncio.gather(*map(self._state_of, self._handles)), strict=True))
+        """Does every stage answer? 503 with the state of each where one doesn't. `versions` serve now; `refused` says why one that was
+        published does not, while the one before it serves on."""
+        told = dict(zip(self._handles, await asyncio.gather(*map(self._state_of, self._handles)), strict=True))
+        states = {stage: state for stage, (state, _) in told.items()}
         ready = all(state == "ready" for state in states.values())
-        return JSONResponse(
-            {"status": "ready" if ready else "not ready", "stages": states}, 200 if ready else 503, {} if ready else {"Retry-After": "2"}
-        )
+        artefacts = {kind: told[stage][1] for stage, kind in _TOLD_BY.items()}
+        body = {
+            "status": "ready" if ready else "not ready",
+            "stages": states,
+            "versions": {kind: serving.version for kind, serving in artefacts.items() if serving.version},
+            "refused": {kind: serving.refused for kind, serving in artefacts.items() if serving.refused},
+        }
+        return JSONResponse(body, 200 if ready else 503, {} if ready else {"Retry-After": "2"})
 
-    async def _state_of(self, stage: str) -> str:
+    async def _state_of(self, stage: str) -> tuple[str, Serving]:
         try:
-            await asyncio.wait_for(call(stage, self._handles[stage].ready.remote()), READY_TIMEOUT_S)
+            return "ready", await asyncio.wait_for(call(stage, self._handles[stage].ready.remote()), READY_TIMEOUT_S)
         except Exception as error:  # whatever it is, it is the state that the probe reports
-            return f"not ready ({type(error).__name__})"
-        return "ready"
+            return f"not ready ({type(error).__name__})", Serving()
 
     @api.get("/metrics", response_class=PlainTextResponse)
     async def metrics(self) -> Response:

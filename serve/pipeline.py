@@ -25,7 +25,7 @@ from serve.answer import build_answer
 from serve.assignment import Assignment
 from serve.briefing import briefed, question_of
 from serve.errors import StageUnavailable, invalid, unavailable
-from serve.exchange import Adapter, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.exchange import Adapter, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, Scored, SentimentScore
 from serve.messages import CopyAnswer, CopyRequest
 from serve.ranking import Judgement, judge, order
 from serve.screen import Screen, Shown
@@ -53,13 +53,14 @@ class Stages:
     draft: Callable[[DraftQuery], Awaitable[Drafts]]
     stream: Callable[[DraftQuery], AsyncGenerator[str | Drafts, None]]
     """What `draft` returns comes last; before it, the first draft as it grows."""
-    persuasion: Callable[[Sequence[str]], Awaitable[Sequence[PersuasionScore]]]
-    sentiment: Callable[[Sequence[str]], Awaitable[Sequence[SentimentScore]]]
-    images: Callable[[Sequence[str], Sequence[str]], Awaitable[Sequence[ImageMatch]]]
+    persuasion: Callable[[Sequence[str]], Awaitable[Scored[PersuasionScore]]]
+    sentiment: Callable[[Sequence[str]], Awaitable[Scored[SentimentScore]]]
+    images: Callable[[Sequence[str], Sequence[str]], Awaitable[Scored[ImageMatch]]]
 
 
 class Pipeline:
-    """Steps 1 to 9 of the design. One instance serves many requests at once and keeps nothing between them."""
+    """Steps 1 to 9 of the design. One instance serves many requests at once and keeps nothing between them. `versions` are those of
+    artefacts that can't change while the graph serves; each node tells its own with what it gives."""
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class Pipeline:
             judgements = await self._judge(candidates, product, brief, trace)
             ranking = order([c.copy.text for c in candidates], [j.utility for j in judgements], request.n)
             ranking.sort(key=lambda i: candidates[i].origin == "template")  # what fills a place comes after what was written for it
-        versions = self._versions | ({f"voice:{voice.guide.name}": voice.version} if voice else {})
+        versions = self._versions | trace.versions | ({f"voice:{voice.guide.name}": voice.version} if voice else {})
         if screen is not None:
             screen.show(candidates[ranking[0]].copy.text)
         return build_answer(request, request_id, event_id, found, brief, [(candidates[i], judgements[i]) for i in ranking], trace, versions)
@@ -170,6 +171,9 @@ class Pipeline:
             if drafted is None:
                 return []
             trace.drafts = trace.drafts.and_then(drafted)
+            trace.served("generator", drafted.version)
+            for fault in drafted.faults:
+                trace.did_without(fault)
             with trace.timed("check"):
                 candidates = assignment.checked(drafted.texts)
             if candidates:
@@ -193,9 +197,9 @@ class Pipeline:
         texts = [candidate.copy.text for candidate in candidates]
         with trace.timed("scoring"):
             persuasion, sentiment, images = await asyncio.gather(
-                self._for_each(texts, trace, "persuasion", self._stages.persuasion(texts)),
-                self._for_each(texts, trace, "sentiment", self._stages.sentiment(texts)),
-                self._for_each(texts, trace, "fusion", self._stages.images(texts, product.images)),
+                self._for_each(texts, trace, "persuasion", "persuasion", self._stages.persuasion(texts)),
+                self._for_each(texts, trace, "sentiment", "sentiment", self._stages.sentiment(texts)),
+                self._for_each(texts, trace, "fusion", "clip", self._stages.images(texts, product.images)),
             )
         for problem in dict.fromkeys(problem for match in images or () for problem in match.problems):
             trace.degraded.append(f"fusion: {problem}")
@@ -205,12 +209,18 @@ class Pipeline:
             for candidate, p, s, i in zip(candidates, persuasion or none, sentiment or none, images or none, strict=True)
         ]
 
-    async def _for_each(self, texts: Sequence[str], trace: Trace, stage: str, call: Awaitable[Sequence[Judged]]) -> Sequence[Judged] | None:
+    async def _for_each(
+        self, texts: Sequence[str], trace: Trace, stage: str, kind: str, call: Awaitable[Scored[Judged]]
+    ) -> Sequence[Judged] | None:
         """One value for each text, or none at all: which score belongs to which text would be a guess."""
-        values = await self._or_degrade(trace, stage, call)
-        if values is not None and (len(values) != len(texts) or not all(value.is_sound() for value in values)):
+        scored = await self._or_degrade(trace, stage, call)
+        if scored is None:
+            return None
+        values = scored.values
+        if len(values) != len(texts) or not all(value.is_sound() for value in values):
             trace.degraded.append(f"{stage}: {len(values)} answers for {len(texts)} texts, or values outside [0, 1]")
             return None
+        trace.served(kind, scored.version)
         return values
 
     async def _or_degrade(self, trace: Trace, stage: str, call: Awaitable[Value], reserve_s: float = 0.0) -> Value | None:

@@ -1,7 +1,8 @@
 """Each node of the graph as a Ray Serve deployment: it loads, batches and threads. What it computes is in the module it wraps.
 
 `calls.py` turns the handles of these deployments into the pipeline's `Stages`. A node's libraries are imported where it loads, so that a
-replica holds only its own in memory.
+replica holds only its own in memory. Every node with a model or an index follows its registry where it was given one: a version that is
+published or rolled back takes over between two requests, and what a node gives names the version that made it.
 """
 
 import asyncio
@@ -24,9 +25,11 @@ from copywriting.shopper import Shopper
 from feedback.records import Behaviour, Profile, Receipt
 from serve.config import ClipSettings, GeneratorSettings, GraphSettings, ScorerSettings
 from serve.errors import unknown
-from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch
+from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, Scored, Serving
 
 if TYPE_CHECKING:
+    from multimodal.clip import ClipModel
+    from multimodal.fusion import ImageMatcher
     from retrieval.recommend import Recommender
 
 DEFAULT_LOCALE = "en-US"
@@ -41,18 +44,18 @@ def stand_back() -> None:
 
 @serve.deployment(name="Retrieval", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.2})
 class RetrievalStage:
-    """Shopper and products from the verified, memory-mapped index. A version published beside it takes over between two requests.
+    """Shopper and products from the verified, memory-mapped index.
 
     One request is searched for at a time, with one thread: threads of Python that take a millisecond or two make each other wait for five.
     More at once is what replicas are for; all of a node share the index's pages."""
 
     def __init__(self, settings: GraphSettings) -> None:
-        from artifacts.versions import Live
+        from artifacts.live import Live
         from retrieval.market import MarketCalendar
         from retrieval.recommend import Recommender
         from retrieval.together import Together
 
-        self._live = Live(settings.index, lambda directory: Recommender(settings.shop, directory), Recommender.refresh)
+        self._live = Live(settings.index, lambda directory: Recommender(settings.shop, directory), Recommender.refresh).follow()
         self._market = MarketCalendar.read(settings.shop)
         self._together = Together(settings.shop)
         self._k = settings.products_per_answer
@@ -61,7 +64,7 @@ class RetrievalStage:
     def find(self, query: FindQuery) -> Found:
         """What to write about, and for whom. Raises Problem (404) for a product that is not in the catalogue."""
         began = time.perf_counter()
-        recommender = self._recommender  # a new version opens before the turn: nobody waits for it
+        recommender = self._recommender
         with self._turn:
             return self._searched(query, recommender, began)
 
@@ -131,9 +134,9 @@ class RetrievalStage:
             shopper, interests=before.interests, bought=shopper.bought | (before.bought - returned), recent=shopper.recent or recent
         )
 
-    def ready(self) -> bool:
+    def ready(self) -> Serving:
         """Answers once loaded."""
-        return True
+        return Serving(self._recommender.card.version, self._live.refused)
 
 
 @serve.deployment(name="State", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.1})
@@ -156,10 +159,10 @@ class StateStage:
         """Store events, durably once this returns. One receipt for each, in order."""
         return await asyncio.to_thread(self._state.record, batch)
 
-    async def ready(self) -> bool:
+    async def ready(self) -> Serving:
         """Answers while the database does."""
         await asyncio.to_thread(self._database.ping)
-        return True
+        return Serving()
 
 
 @serve.deployment(
@@ -167,14 +170,17 @@ class StateStage:
     ray_actor_options={"num_cpus": 0.5},
 )  # fmt: skip
 class GeneratorStage:
-    """The vLLM engine, in a process of its own behind this replica."""
+    """The vLLM engine, in a process of its own behind this replica, and its successor while that one starts."""
 
     async def __init__(self, settings: GeneratorSettings) -> None:  # type: ignore[misc]  # Serve awaits it; the replica is ready after
         from serve.engine import Engine
+        from serve.succession import LiveEngine
+
+        def start(model: str) -> Engine:
+            return Engine(settings.model_copy(update={"model": model}), ray_metrics=True)
 
         stand_back()
-        self._engine = Engine(settings, ray_metrics=True)
-        await self._engine.warm_up()
+        self._engine = await LiveEngine.opened(settings.model, start)
 
     async def draft(self, query: DraftQuery) -> Drafts:
         """n drafts with unfilled slots."""
@@ -191,43 +197,45 @@ class GeneratorStage:
         return self._engine.given_up
 
     async def check_health(self) -> None:
-        """Unhealthy once the engine core is gone, so that Serve replaces the replica."""
+        """Unhealthy once the core of the engine that serves is gone, so that Serve replaces the replica."""
         await self._engine.check_health()
 
-    async def ready(self) -> bool:
+    async def ready(self) -> Serving:
         """Answers while the engine runs."""
         await self._engine.check_health()
-        return True
+        return self._engine.serving()
 
     def __del__(self) -> None:
-        if hasattr(self, "_engine"):
-            self._engine.shutdown()
+        if engine := self.__dict__.pop("_engine", None):  # Serve calls this, and the interpreter once more
+            engine.shutdown()
 
 
 class ScorerStage:
     """A scorer with dynamic batching: texts of different requests are scored together. Bound once for each entry of SCORERS."""
 
     def __init__(self, name: str, settings: ScorerSettings) -> None:
-        from serve.scorers import SCORERS
+        from artifacts.live import Live
+        from serve.scorers import opened
 
         stand_back()
-        self._scorer = SCORERS[name](settings.model, settings.threads)
+        self._live = Live(Path(settings.model), lambda directory: opened(name, str(directory), settings.threads)).follow()
         self._score.set_max_batch_size(settings.max_batch_size)
         self._score.set_batch_wait_timeout_s(settings.batch_wait_s)
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Any]:
-        """(n,) texts → n scores."""
+    async def score(self, texts: Sequence[str]) -> Scored[Any]:
+        """(n,) texts → n scores, all of one version."""
         return await self._score(list(texts))  # type: ignore[no-any-return]
 
     @serve.batch(max_batch_size=64, batch_wait_timeout_s=0.002, batch_size_fn=lambda requests: sum(map(len, requests)))
-    async def _score(self, requests: list[list[str]]) -> list[list[Any]]:
+    async def _score(self, requests: list[list[str]]) -> list[Scored[Any]]:
         flat = [text for texts in requests for text in texts]
-        scores = iter(await asyncio.to_thread(self._scorer.score, flat))
-        return [[next(scores) for _ in texts] for texts in requests]
+        scorer = self._live.get()  # one for the whole batch, whatever is published meanwhile
+        scores = iter(await asyncio.to_thread(scorer.score, flat))
+        return [Scored([next(scores) for _ in texts], scorer.version) for texts in requests]
 
-    def ready(self) -> bool:
+    def ready(self) -> Serving:
         """Answers once loaded."""
-        return True
+        return Serving(self._live.get().version, self._live.refused)
 
 
 @serve.deployment(name="Fusion", max_ongoing_requests=64, max_queued_requests=512, ray_actor_options={"num_cpus": 0.2})
@@ -237,23 +245,31 @@ class FusionStage:
     def __init__(self, settings: ClipSettings, media_root: str) -> None:
         import torch
 
+        from artifacts.live import Live
         from multimodal.clip import ClipModel
         from multimodal.fusion import ImageMatcher
 
+        def opened(directory: Path) -> tuple[ClipModel, ImageMatcher]:
+            model = ClipModel(str(directory), "cuda" if torch.cuda.is_available() else "cpu")
+            return model, ImageMatcher(model.encode_images, model.calibration)  # which keeps the model's vectors of pictures
+
         stand_back()
         torch.set_num_threads(settings.threads)
-        self._model = ClipModel(settings.model, "cuda" if torch.cuda.is_available() else "cpu")
-        self._matcher = ImageMatcher(self._model.encode_images, self._model.calibration)
+        self._live = Live(Path(settings.model), opened).follow()
         self._root = Path(media_root)
 
-    def match(self, texts: Sequence[str], images: Sequence[str]) -> list[ImageMatch]:
+    def match(self, texts: Sequence[str], images: Sequence[str]) -> Scored[ImageMatch]:
         """(n,) texts and the product's picture paths → n matches."""
+        model, matcher = self._live.get()
+        return Scored(self._matches(texts, images, model, matcher), model.version)
+
+    def _matches(self, texts: Sequence[str], images: Sequence[str], model: "ClipModel", matcher: "ImageMatcher") -> list[ImageMatch]:
         from multimodal.media import MediaError
 
         if not images:
             return [ImageMatch(None, None)] * len(texts)
         try:
-            fusion = self._matcher.match(self._model.encode_texts(list(texts)), [self._root / image for image in images])
+            fusion = matcher.match(model.encode_texts(list(texts)), [self._root / image for image in images])
         except MediaError as error:
             return [ImageMatch(None, None, (self._from_root(str(error)),))] * len(texts)
         problems = tuple(map(self._from_root, fusion.unreadable))
@@ -263,6 +279,6 @@ class FusionStage:
         """Paths as the catalogue has them: callers learn nothing of this machine's folders."""
         return text.replace(f"{self._root}/", "")
 
-    def ready(self) -> bool:
+    def ready(self) -> Serving:
         """Answers once loaded."""
-        return True
+        return Serving(self._live.get()[0].version, self._live.refused)

@@ -31,6 +31,8 @@ class Trace:
     """Drafts left out because they say what another says."""
     unusable: list[Refusal] = field(default_factory=list)
     """Pieces of the copybook that do not do for this product and request."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of the artefacts that served this request, by their kind."""
     began: float = field(default_factory=time.perf_counter)
 
     @contextmanager
@@ -42,6 +44,16 @@ class Trace:
         finally:
             took_ms = (time.perf_counter() - started) * 1000
             self.timings_ms[name] = round(self.timings_ms.get(name, 0.0) + took_ms, 2)
+
+    def served(self, kind: str, version: str) -> None:
+        """Record which version of an artefact served; one that is not told is left out."""
+        if version:
+            self.versions[kind] = version
+
+    def did_without(self, what: str) -> None:
+        """Record what the answer had to do without, once."""
+        if what not in self.degraded:
+            self.degraded.append(what)
 
     def reached(self, name: str) -> None:
         """Record how long after the request began something came first."""

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifacts.card import CARD, ArtifactError, read_card, verify
+from artifacts.card import CARD, ArtifactError, verify
 from artifacts.versions import POINTER, current
 from copywriting.voices import GUIDE, NAME, Guide, read_guide
 from serve.errors import Problem, invalid
@@ -32,10 +32,11 @@ class Voice:
 
 
 class Voices:
-    """The voices below a root. `generator` is the version that serves: an adapter changes the model that it was trained on, no other."""
+    """The voices below a root. Whether an adapter belongs to the generator that serves is said by the node that has the generator, with
+    what it writes: it may change between two requests."""
 
-    def __init__(self, root: Path | None, generator: str = "", largest_rank: int = 16) -> None:
-        self._root, self._generator, self._largest_rank = root, generator, largest_rank
+    def __init__(self, root: Path | None, largest_rank: int = 16) -> None:
+        self._root, self._largest_rank = root, largest_rank
         self._opened: dict[str, tuple[Path, int, Voice]] = {}
 
     def names(self) -> list[str]:
@@ -64,32 +65,31 @@ class Voices:
         names = self.names()
         return invalid("brand_voice", name, "is not published", f"use one of {names}" if names else "leave it out: there are no voices")
 
-    def all(self) -> list[VoiceOut]:
-        """Every voice, and what is wrong with those that can't be used."""
-        return [self._described(name) for name in self.names()]
+    def all(self, generator: str = "") -> list[VoiceOut]:
+        """Every voice, and what is wrong with those that can't be used, where this version of the generator serves."""
+        return [self._described(name, generator) for name in self.names()]
 
-    def _described(self, name: str) -> VoiceOut:
+    def _described(self, name: str, generator: str) -> VoiceOut:
         try:
             voice = self.get(name)
         except Problem as problem:
             return VoiceOut(name=name, version="", adapter=False, says={}, fault="; ".join(error.detail for error in problem.errors))
         says: dict[str, str] = {language: text for language, text in voice.guide.says.items()}
-        return VoiceOut(name=name, version=voice.version, adapter=voice.adapter is not None, says=says, fault=voice.fault)
+        fault = voice.fault or (voice.adapter.misfit(generator) if voice.adapter else "")
+        return VoiceOut(name=name, version=voice.version, adapter=voice.adapter is not None and not fault, says=says, fault=fault)
 
     def _open(self, name: str, directory: Path) -> Voice:
         if not (directory / CARD).is_file():
             return Voice(read_guide(directory / GUIDE), "guide", None)
-        version = verify(directory, KIND).version
+        card = verify(directory, KIND)
+        version = card.version
         guide = read_guide(directory / GUIDE)
         if not (directory / _ADAPTER).is_file():
             return Voice(guide, version, None)
         if fault := self._fault(directory):
             return Voice(guide, version, None, f"voice {name}: {fault}; its guide alone is followed")
-        return Voice(guide, version, Adapter(name, version, str(directory)))
+        return Voice(guide, version, Adapter(name, version, str(directory), str(card.config.get("base_version") or "")))
 
     def _fault(self, directory: Path) -> str:
-        base = read_card(directory).config.get("base_version")
-        if base and self._generator and base != self._generator:
-            return f"its adapter was trained on generator {base}, {self._generator} serves"
         rank = int(json.loads((directory / _ADAPTER).read_text(encoding="utf-8"))["r"])
         return f"its adapter has rank {rank}, voice_rank is {self._largest_rank}" if rank > self._largest_rank else ""

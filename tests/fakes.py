@@ -19,7 +19,7 @@ from copywriting.shopper import Shopper, anonymous
 from feedback.records import Profile
 from retrieval import schemas, tables
 from serve.errors import StageUnavailable
-from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, SentimentScore
+from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, Scored, SentimentScore
 from serve.pipeline import Stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -224,6 +224,7 @@ class FakeStages:
         self.delays, self.failures, self.matches = delays or {}, failures or {}, matches
         self.calls: dict[str, list[Any]] = {}
         self.cancelled: set[str] = set()
+        self.versions: Mapping[str, str] = {}
 
     def stages(self) -> Stages:
         """The pipeline's view."""
@@ -253,17 +254,22 @@ class FakeStages:
             yield self.drafts.texts[0][:end]
         yield self.drafts
 
-    async def persuasion(self, texts: Sequence[str]) -> Sequence[PersuasionScore]:
+    async def persuasion(self, texts: Sequence[str]) -> Scored[PersuasionScore]:
         await self._arrive("persuasion", texts)
-        return [PersuasionScore(self._persuasive(text), {"benefit": 0.9, "value": 0.1}) for text in texts]
+        scores = [PersuasionScore(self._persuasive(text), {"benefit": 0.9, "value": 0.1}) for text in texts]
+        return Scored(scores, self._version("persuasion"))
 
-    async def sentiment(self, texts: Sequence[str]) -> Sequence[SentimentScore]:
+    async def sentiment(self, texts: Sequence[str]) -> Scored[SentimentScore]:
         await self._arrive("sentiment", texts)
-        return [SentimentScore(0.1, 0.2, 0.7) for _ in texts]
+        return Scored([SentimentScore(0.1, 0.2, 0.7) for _ in texts], self._version("sentiment"))
 
-    async def images(self, texts: Sequence[str], images: Sequence[str]) -> Sequence[ImageMatch]:
+    async def images(self, texts: Sequence[str], images: Sequence[str]) -> Scored[ImageMatch]:
         await self._arrive("fusion", (texts, images))
-        return self.matches or [ImageMatch(images[0] if images else None, 0.6 if images else None) for _ in texts]
+        matches = self.matches or [ImageMatch(images[0] if images else None, 0.6 if images else None) for _ in texts]
+        return Scored(matches, self._version("fusion"))
+
+    def _version(self, stage: str) -> str:
+        return self.versions.get(stage, "")
 
     def _persuasive(self, text: str) -> float:
         return next((score for words, score in self.persuasive.items() if words in text), 0.5)

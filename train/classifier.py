@@ -8,7 +8,7 @@ softmax or sigmoid.
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -28,11 +28,19 @@ from transformers import (
 )
 
 from artifacts.card import CARD, verify
-from train.encoders import GruConfig, GruForSequenceClassification, NgramClassifier, TextCnnConfig, TextCnnForSequenceClassification
+from train.augment import Noise
+from train.encoders import (
+    GruConfig,
+    GruForSequenceClassification,
+    LightClassifier,
+    TextCnnConfig,
+    TextCnnForSequenceClassification,
+    weighted_loss,
+)
 from train.metrics import Floats
 from train.onnx_export import write_onnx
 from train.settings import InputPath, TrainConfig
-from train.tokenizer import BOS, EOS, save_tokenizer, train_reader
+from train.tokenizer import BOS, EOS, HANZI, save_tokenizer, train_reader
 
 _JUDGED_AT_ONCE = 128
 
@@ -63,6 +71,8 @@ class ClassifierConfig(TrainConfig):
     """Share of tokens that a training text hides, so that no single phrase decides."""
     adversarial: float = Field(default=0.0, ge=0, le=1)
     """How far a text's embeddings are moved against it, as a share of their length (train/adversarial.py); 0.05 to 0.3 is usual."""
+    augment: Noise = Noise()
+    """Noise in the training texts, none by default (train/augment.py)."""
     onnx: bool = True
     """Whether the model directory gets an ONNX form, which serving on CPUs is faster with."""
 
@@ -140,32 +150,77 @@ def _modernbert(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast, la
 
 
 def _gru(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast, labelled: dict[str, Any]) -> Any:
-    return GruForSequenceClassification(GruConfig(num_hidden_layers=config.layers, **_light(config, tokenizer), **labelled))
+    units = units_of(tokenizer)
+    shape = GruConfig(num_hidden_layers=config.layers, **_light(config, tokenizer, units), **labelled)
+    return _reading(GruForSequenceClassification(shape), units)
 
 
 def _textcnn(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast, labelled: dict[str, Any]) -> Any:
-    return TextCnnForSequenceClassification(TextCnnConfig(filters=config.hidden_size, **_light(config, tokenizer), **labelled))
+    units = units_of(tokenizer)
+    shape = TextCnnConfig(filters=config.hidden_size, **_light(config, tokenizer, units), **labelled)
+    return _reading(TextCnnForSequenceClassification(shape), units)
 
 
-def _light(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
-    sizes = {"vocab_size": len(tokenizer), "hidden_size": config.hidden_size, "buckets": config.ngram_buckets}
+def _light(config: ClassifierConfig, tokenizer: PreTrainedTokenizerFast, units: Tensor) -> dict[str, Any]:
+    sizes = {"vocab_size": len(units), "hidden_size": config.hidden_size, "buckets": config.ngram_buckets, "most_units": units.shape[1]}
     return {**sizes, "dropout": config.dropout, "pad_token_id": tokenizer.pad_token_id}
 
 
-def count_ngrams(
-    model: Any, texts: Sequence[str], labels: Sequence[int], tokenizer: PreTrainedTokenizerFast, config: ClassifierConfig
+def _reading(model: Any, units: Tensor) -> Any:
+    """The model with the table of units that its n-gram path reads."""
+    model.ngrams.units.copy_(units)
+    return model
+
+
+def units_of(tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    """(vocabulary, most units of a token): what the n-gram path reads for each token, as numbers from 1, then zeros. Of Chinese words these
+    are their characters, of anything else the token itself: what counts in English are runs of words, in Chinese runs of characters."""
+    numbers = tokenizer.get_vocab()
+    units = [[number] for _, number in sorted(numbers.items(), key=lambda item: item[1])]
+    for token, number in numbers.items():
+        if HANZI.fullmatch(token):
+            units[number] = [numbers[character] for character in token if character in numbers] or [number]
+    table = torch.zeros(len(units), max(map(len, units)), dtype=torch.long)
+    for row, found in zip(table, units, strict=True):
+        row[: len(found)] = torch.tensor(found) + 1
+    return table
+
+
+def fit_ngrams(
+    model: Any,
+    texts: Sequence[str],
+    targets: Tensor,
+    tokenizer: PreTrainedTokenizerFast,
+    config: ClassifierConfig,
+    weights: Sequence[float] = (),
 ) -> None:
-    """Begin the n-gram path of a GRU or TextCNN from scratch with what the training texts' n-grams say. Others have none."""
-    if config.base or not isinstance(ngrams := getattr(model, "ngrams", None), NgramClassifier):
+    """Fit the n-gram path of a GRU or TextCNN from scratch to the training texts. Others have none, or have it from their base. `targets`
+    (texts, labels) of 0 and 1; `weights` (labels,) say how much a text of each counts, none that all count alike."""
+    if config.base or not isinstance(model, LightClassifier):
         return
-    targets = torch.nn.functional.one_hot(torch.tensor(labels), model.config.num_labels)
 
     def batches() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for begin in range(0, len(texts), _JUDGED_AT_ONCE):
             batch = encode(texts[begin : begin + _JUDGED_AT_ONCE], tokenizer, config.max_tokens)
             yield batch["input_ids"], batch["attention_mask"], targets[begin : begin + _JUDGED_AT_ONCE]
 
-    ngrams.count(batches())
+    model.ngrams.fit(batches(), several=model.config.problem_type == "multi_label_classification", weights=weights)
+
+
+def weigh(model: Any, weights: Sequence[float]) -> None:
+    """Let each path of a GRU or TextCNN, which has a loss of its own, count labels by these weights; none means alike."""
+    if isinstance(model, LightClassifier):
+        model.config.label_weights = list(weights)
+
+
+def labelled_loss(model: nn.Module, batch: Mapping[str, Tensor], weights: Sequence[float] = ()) -> Tensor:
+    """The loss of a batch with `labels`, weighted by label where the model does not weigh them itself."""
+    bare: Any = getattr(model, "module", model)
+    if not weights or isinstance(bare, LightClassifier):
+        loss: Tensor = model(**batch).loss
+        return loss
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    return weighted_loss(logits, batch["labels"], weights)
 
 
 _Maker = Callable[[ClassifierConfig, PreTrainedTokenizerFast, dict[str, Any]], Any]
@@ -188,13 +243,21 @@ def hide_words(batch: dict[str, Tensor], share: float, seed: str) -> dict[str, T
 
 def logits_of(model: nn.Module, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> Floats:
     """(texts, labels), in the order of `texts`."""
+    return over_batches(lambda batch: model(**batch).logits, model, texts, tokenizer, max_tokens)
+
+
+def over_batches(
+    says: Callable[[dict[str, Tensor]], Tensor], model: nn.Module, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, max_tokens: int
+) -> Floats:
+    """(texts, …): what `says` gives for batches of the texts on the model's device, in the order of `texts`; long ones stand together."""
     device = next(model.parameters()).device
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
     rows = []
     with torch.no_grad():
-        for begin in range(0, len(texts), _JUDGED_AT_ONCE):
-            batch = encode(texts[begin : begin + _JUDGED_AT_ONCE], tokenizer, max_tokens)
-            rows.append(model(**{key: value.to(device) for key, value in batch.items()}).logits.float().cpu().numpy())
-    return np.asarray(np.concatenate(rows), dtype=np.float64)
+        for begin in range(0, len(order), _JUDGED_AT_ONCE):
+            batch = encode([texts[number] for number in order[begin : begin + _JUDGED_AT_ONCE]], tokenizer, max_tokens)
+            rows.append(says({key: value.to(device) for key, value in batch.items()}).float().cpu().numpy())
+    return np.asarray(np.concatenate(rows)[np.argsort(order)], dtype=np.float64)
 
 
 def export(model: nn.Module, directory: Path, tokenizer: PreTrainedTokenizerFast, temperature: float, config: ClassifierConfig) -> None:

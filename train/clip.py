@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from multimodal.clip import KIND, write_calibration
 from multimodal.fusion import calibrate
-from train import job
+from train import job, worker
 from train.captions import Picture, pools, read_sides
 from train.clip_config import CONFIG_FILE, WEIGHTS_FILE, ClipConfig
 from train.clip_loss import Contrast
@@ -49,7 +49,7 @@ def loop(config: ClipConfig) -> None:
             "text": torch.stack([rows[draw.choice(picture.texts)[1]] for picture, draw in zip(pictures, draws, strict=True)]),
         }
 
-    contrast = Contrast(config.loss, job.rank(), job.world_size())
+    contrast = Contrast(config.loss, worker.rank(), worker.world_size())
     alone = Contrast(config.loss)
     recipe = Recipe(
         count=len(training),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 import torch.distributed
 
-from train import job
+from train import worker
 from train.checkpoints import State
 from train.settings import TrainConfig
 
@@ -35,7 +35,7 @@ class Clock:
         flags = torch.tensor(
             [self._share(now), float(now - self._saved >= self._config.checkpoint_every_s)], device=device, dtype=torch.float32
         )
-        if torch.distributed.is_initialized() and job.world_size() > 1:
+        if torch.distributed.is_initialized() and worker.world_size() > 1:
             torch.distributed.broadcast(flags, src=0)
         if flags[1] > 0:
             self._saved = now
@@ -62,9 +62,9 @@ class Clock:
         if elapsed < self._config.report_every_s and self._state.step > 1 and not held_out:
             return
         self.loss = sum(self._losses) / len(self._losses)
-        speed = {"tokens_per_s": round(self._tokens * job.world_size() / elapsed)}
+        speed = {"tokens_per_s": round(self._tokens * worker.world_size() / elapsed)}
         used = {"mfu": round(self._flops / elapsed / self._peak, 4)} if self._peak and self._flops else {}
         done = min(1.0, self._share(time.monotonic()))
         place = {"done": round(done, 4), "step": self._state.step, "loss": self.loss}
-        job.tell({**place, **speed, **used, "learning_rate": rate, **held_out})
+        worker.tell({**place, **speed, **used, "learning_rate": rate, **held_out})
         self._tokens, self._flops, self._losses, self._reported = 0, 0.0, [], time.monotonic()

@@ -7,7 +7,7 @@ What is asked depends on what the model's card says it is.
 sentiment    columns text, label and any for --slices and --cluster: accuracy, precision, recall, macro F1, ROC-AUC, log loss, ECE
 persuasion   columns first, second, better (1 or 2): the share of pairs of which the better one is scored higher
 generator    columns prompt, reference, locale: perplexity, and of texts that it writes BLEU-4, ROUGE, chrF, distinct-n, self-BLEU;
-             plain numbers, with --against those of both side by side
+             plain numbers, with --against those of both side by side. Adapters and brand voices, too, on their base (--base DIR)
 
 Data is Parquet, or JSON lines in a .jsonl file. --cluster names the column of what hangs together (a test, a dialogue, a product), which
 the bootstrap draws as a whole. Prints a table; with --out also writes evaluation.json and evaluation.md there. As a gate before a model may
@@ -26,12 +26,12 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from artifacts.card import Card, read_card, verify
-from copywriting.brief import language_of
+from artifacts.versions import current
+from train import generator_exam
 from train.classifier import logits_of
 from train.exam import Classified, Difference, Interval, Paired, by_slice, compared, examined
 from train.gate import limits, too_low, too_unequal
@@ -39,10 +39,6 @@ from train.job import TrainingError, run_command
 from train.metrics import Floats, softmax
 from train.settings import ConfigError
 from train.tables import columns_of, read_table
-from train.text_metrics import nearness, variety
-
-_TOGETHER = 16
-_NEW_TOKENS = 256
 
 
 @dataclass(slots=True)
@@ -113,63 +109,27 @@ class _Scorer:
         return logits_of(self._model, texts, self._tokenizer, self._max_tokens)
 
 
-def generator(directory: Path, asked: Asked, seed: int) -> dict[str, float]:
-    """Perplexity of the references under their prompts, and how near what it writes comes to them, by language."""
-    tokenizer = AutoTokenizer.from_pretrained(directory, padding_side="left")
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
-    prompts, references = asked.column("prompt").tolist(), asked.column("reference").tolist()
-    if empty := [number for number, reference in enumerate(references, 1) if not reference.strip()]:
-        raise ConfigError(f"{asked.path}: row {empty[0]} has an empty reference; fill it or leave the row out")
-    figures = {"perplexity": _perplexity(model, tokenizer, prompts, references)}
-    written = _written(model, tokenizer, prompts, seed)
-    languages = np.array([language_of(locale) for locale in asked.column("locale").tolist()])
-    for language in sorted(set(languages.tolist())):
-        rows = np.flatnonzero(languages == language).tolist()
-        texts = [written[row] for row in rows]
-        found = nearness(texts, [references[row] for row in rows], language) | variety(texts, language)
-        figures |= {f"{language}_{name}": value for name, value in found.items()}
-    return figures
+def generator(directory: Path, asked: Asked, seed: int, base: Path | None = None) -> dict[str, float]:
+    """What `train.generator_exam` finds."""
+    prompts, references, locales = (asked.column(name).tolist() for name in ("prompt", "reference", "locale"))
+    try:
+        return generator_exam.examined(generator_exam.Writer(directory, base), prompts, references, locales, seed)
+    except ValueError as error:
+        raise ConfigError(f"{asked.path}: {error}") from error
 
 
-@torch.no_grad()
-def _perplexity(model: Any, tokenizer: Any, prompts: Sequence[str], references: Sequence[str]) -> float:
-    total = count = 0.0
-    for prompt, reference in track(list(zip(prompts, references, strict=True)), "Perplexity"):
-        before = tokenizer(prompt)["input_ids"]
-        answer = [*tokenizer(reference, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-        tokens = torch.tensor([[*before, *answer]])
-        logits = model(tokens).logits[0, len(before) - 1 : -1].float()
-        total += float(torch.nn.functional.cross_entropy(logits, tokens[0, len(before) :], reduction="sum"))
-        count += len(answer)
-    return float(np.exp(total / count))
-
-
-@torch.no_grad()
-def _written(model: Any, tokenizer: Any, prompts: Sequence[str], seed: int) -> list[str]:
-    """One text for each prompt, sampled as the model's own generation settings say."""
-    torch.manual_seed(seed)
-    texts = []
-    for begin in track(range(0, len(prompts), _TOGETHER), "Writing"):
-        batch = tokenizer(list(prompts[begin : begin + _TOGETHER]), return_tensors="pt", padding=True, return_token_type_ids=False)
-        given = batch["input_ids"].shape[1]
-        out = model.generate(**batch, max_new_tokens=_NEW_TOKENS, pad_token_id=tokenizer.pad_token_id)
-        texts += tokenizer.batch_decode(out[:, given:], skip_special_tokens=True)
-    return texts
-
-
-def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: int = 0) -> Evaluation:
+def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: int = 0, base: Path | None = None) -> Evaluation:
     """Examine the model, and the other one on the same rows. Raises ArtifactError for a directory that is no model, ConfigError for rows
     that it can't be asked."""
     card = _verified(directory)
     other = _verified(against) if against else None
-    if other and other.kind != card.kind:
+    if other and _asked_as(other) != _asked_as(card):
         raise ConfigError(f"--against {against}: is a {other.kind!r} model, {directory} a {card.kind!r} one; name one of the same kind")
     found = Evaluation(str(directory), card.version, str(asked.path), asked.table.num_rows, {}, against=other.version if other else "")
-    if card.kind == "generator":
-        found.figures |= generator(directory, asked, seed)
+    if _asked_as(card) == "generator":
+        found.figures |= generator(directory, asked, seed, base)
         if against:
-            found.figures |= {f"{name}_of_the_other": value for name, value in generator(against, asked, seed).items()}
+            found.figures |= {f"{name}_of_the_other": value for name, value in generator(against, asked, seed, base).items()}
         return found
     sit = sentiment if card.kind == "sentiment" else persuasion
     sitting = sit(directory, asked)
@@ -184,9 +144,14 @@ def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: i
     return found
 
 
+def _asked_as(card: Card) -> str:
+    """The kind of examination; adapters are asked as the generators that they make of their bases."""
+    return "generator" if card.kind in generator_exam.KINDS else card.kind
+
+
 def _verified(directory: Path) -> Card:
     card = read_card(directory)
-    if card.kind not in ("sentiment", "persuasion", "generator"):
+    if _asked_as(card) not in ("sentiment", "persuasion", "generator"):
         raise ConfigError(f"{directory}: a {card.kind!r} directory can't be examined here; name a sentiment, persuasion or generator model")
     return verify(directory, card.kind)
 
@@ -225,7 +190,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--against", type=Path, help="the model that serves now, or any of the same kind")
+    parser.add_argument("--against", type=Path, help="the model that serves now (its registry, too), or any of the same kind")
+    parser.add_argument("--base", type=Path, help="of an adapter, where it isn't where its card says")
     parser.add_argument("--slices", default="", help="columns, comma-separated, for whose values figures are given apart")
     parser.add_argument("--cluster", help="column of what hangs together")
     parser.add_argument("--least", action="append", default=[], metavar="FIGURE=NUMBER", help="fail below this; may be repeated")
@@ -237,7 +203,8 @@ def main() -> None:
     given = parser.parse_args()
     least, gaps = limits(given.least, "--least"), limits(given.largest_gap, "--largest-gap")
     asked = Asked(given.data, read_table(given.data), tuple(filter(None, given.slices.split(","))), given.cluster)
-    found = evaluate(given.model, asked, given.against, given.seed)
+    against = current(given.against) if given.against else None  # of a registry the version that serves
+    found = evaluate(given.model, asked, against, given.seed, given.base)
     show(found, Console())
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ A loop hands them over as `Recipe.exhibits`; they lie in its last checkpoint as 
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,8 @@ class Exhibits:
     predictions: Predictions | None = None
     margins: Floats | None = None
     samples: tuple[Sample, ...] = ()
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """File name → page that is laid beside the report, such as the data card."""
 
 
 def classified_exhibits(
@@ -109,6 +111,7 @@ def write_exhibits(shown: Exhibits, directory: Path) -> None:
     words: dict[str, Any] = {"names": told.names, "temperature": told.temperature} if told else {}
     np.savez_compressed(directory / _NUMBERS, allow_pickle=False, **numbers)
     words["samples"] = [asdict(sample) for sample in shown.samples]
+    words["pages"] = dict(shown.pages)
     (directory / _WORDS).write_text(json.dumps(words, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -122,4 +125,4 @@ def read_exhibits(directory: Path) -> Exhibits:
         if "logits" in numbers:
             told = Predictions(numbers["logits"], numbers["labels"], tuple(words["names"]), float(words["temperature"]), numbers["unseen"])
         margins = numbers.get("margins")
-    return Exhibits(told, margins, tuple(Sample(**sample) for sample in words["samples"]))
+    return Exhibits(told, margins, tuple(Sample(**sample) for sample in words["samples"]), words.get("pages", {}))

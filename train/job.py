@@ -1,7 +1,7 @@
-"""The only place that starts a TorchTrainer, and the only file under `train/` that touches Ray.
+"""The only place that starts a TorchTrainer; with `train/cluster.py` the only file of a run that touches Ray.
 
 `launch` runs a loop on every worker, shows its progress here, and leaves a model directory with a card. The loop is a plain
-function of its config; inside it, `train.loop.fit` and the functions at the end of this file are all it needs:
+function of its config; inside it, `train.loop.fit` and the functions of train/worker.py are all it needs:
 
     class ClipConfig(TrainConfig):                       # train/settings.py: the fields that every run has
         pictures: InputPath
@@ -13,10 +13,10 @@ function of its config; inside it, `train.loop.fit` and the functions at the end
     if __name__ == "__main__":
         run_command(main)                                # main: read_command_line(…), then launch(loop, config, kind="clip", …)
 
-A run that was interrupted goes on with `--resume RUN`; a worker that dies is replaced and goes on from the last intact checkpoint.
+A run that was interrupted goes on with `--resume RUN`. Where a worker, its machine or Ray Train's controller dies, the run goes on by
+itself from the last intact checkpoint, `max_failures` times.
 """
 
-import importlib
 import os
 import sys
 import threading
@@ -25,17 +25,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import pyarrow.fs
 import ray
 import ray.train
 import ray.train.torch
-import torch
-from ray.train import Checkpoint, CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
-from torch import nn
+from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
 
 from artifacts.card import ArtifactError, Card, check_output
+from train import cluster, worker
 from train.exhibits import REPORT, read_exhibits
 from train.progress import ProgressDisplay
 from train.publish import MODEL, described, publish
@@ -44,6 +42,15 @@ from train.trackers import Diary, Tracking, chosen
 
 _KEEP_CHECKPOINTS = 2  # the last may be cut short by a crash, so the one before it stays
 _POLL_S = 0.5
+_OUT_OF_MEMORY = (
+    "OutOfMemory",
+    "out of memory",
+    "can't allocate memory",
+)  # torch on a GPU, CUDA, torch on a CPU; Ray's own error is the first
+_MEMORY = (
+    "It had too little memory: compute the batch in parts (--set accumulate=4), keep fewer activations (--set recompute_activations=true), "
+    "shard the model (--set parallel=fsdp) or lower batch_size"
+)
 
 
 class TrainingError(RuntimeError):
@@ -82,48 +89,62 @@ def launch(loop: Callable[[C], None], config: C, *, kind: str, data: Sequence[Pa
     an `out` that must not be replaced, both before anything starts, and TrainingError where the run failed.
     """
     check_output(config.out, kind)
-    makers = chosen(config.trackers)
     run = resume or f"{config.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     if resume and "://" not in config.runs and not (Path(config.runs) / run).is_dir():
         raise ConfigError(f"--resume {resume!r}: no such run under {config.runs}; name one of its directories or leave --resume out")
-    local = config.local_runs / run
-    with ProgressDisplay(run, local / "metrics.jsonl") as bar, Tracking(makers, Diary(run, local, described(config)), bar) as display:
-        display.show({"phase": "starting Ray"})
-        _connect(config)
-        use_gpu = _use_gpu(config)
-        with _relay(f"progress-{run}-{uuid.uuid4().hex[:6]}", display) as board:
-            display.show({"phase": f"starting {config.workers} worker(s) on {'GPU' if use_gpu else 'CPU'}"})
-            result = _fit(loop, config, run=run, use_gpu=use_gpu, board=board)
+    with _shown(config, run) as display:
+        result = _train(loop, config, run, display, tries=1 + config.max_failures)
         display.show({"phase": f"writing {config.out}"})
         card = _publish(result, config, kind=kind, run=run, hashed=data_hash(data))
-        display.show({"phase": f"report: {local / REPORT}"})
+        display.show({"phase": f"report: {config.local_runs / run / REPORT}"})
         display.finish(card.metrics)
         return card
 
 
-def _connect(config: TrainConfig) -> None:
-    """Join the cluster that RAY_ADDRESS names, or start Ray here; refuse what this machine can never give."""
-    if ray.is_initialized():
-        return
-    wanted = config.workers * config.threads_per_worker
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False)
-        return
-    cpus = max(os.cpu_count() or 1, 2)  # two workers of one thread each also take turns on one core
-    if wanted > cpus:
-        raise ConfigError(
-            f"workers = {config.workers} with threads_per_worker = {config.threads_per_worker}: needs {wanted} CPUs, this machine offers "
-            f"{cpus}; lower one of them (--set workers=1) or set RAY_ADDRESS to a cluster"
-        )
-    ray.init("local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+def train(loop: Callable[[C], None], config: C, *, run: str, callbacks: Sequence[ray.train.UserCallback] = ()) -> None:
+    """As `launch`, but what the loop exported stays in the last checkpoint of the run, for `publish_run`. A run of this name goes on; where
+    its controller dies it ends with a TrainingError, and its placement group is left."""
+    with _shown(config, run) as display:
+        display.finish(_figures(_train(loop, config, run, display, callbacks=callbacks)))
 
 
-def _use_gpu(config: TrainConfig) -> bool:
-    """Whether each worker gets a GPU. Raises ConfigError where it must have one and there are too few."""
-    gpus = int(ray.cluster_resources().get("GPU", 0))
-    if config.device == "cuda" and gpus < config.workers and not os.environ.get("RAY_ADDRESS"):
-        raise ConfigError(f"device = 'cuda': needs {config.workers} GPU(s), there are {gpus}; pass --set device=cpu or lower workers")
-    return config.device == "cuda" or (config.device == "auto" and gpus >= config.workers)
+def publish_run(config: TrainConfig, *, kind: str, data: Sequence[Path], run: str) -> Card:
+    """Move to `config.out` what a run of `train` exported. Raises TrainingError where it did not reach its end."""
+    return _publish(Result.from_path(f"{config.runs}/{run}"), config, kind=kind, run=run, hashed=data_hash(data))
+
+
+@contextmanager
+def _shown(config: TrainConfig, run: str) -> Iterator[Tracking]:
+    makers = chosen(config.trackers)
+    local = config.local_runs / run
+    with ProgressDisplay(run, local / "metrics.jsonl") as bar, Tracking(makers, Diary(run, local, described(config)), bar) as display:
+        yield display
+
+
+def _train(
+    loop: Callable[[C], None],
+    config: C,
+    run: str,
+    display: Tracking,
+    *,
+    tries: int = 1,
+    callbacks: Sequence[ray.train.UserCallback] = (),
+) -> Result:
+    """The run, from its last checkpoint again where its controller dies. Workers that die are Ray Train's to replace."""
+    display.show({"phase": "starting Ray"})
+    cluster.connect(config)
+    on_gpu = cluster.use_gpu(config)
+    with _relay(f"progress-{run}-{uuid.uuid4().hex[:6]}", display) as board:
+        for _ in range(tries):
+            display.show({"phase": f"starting {config.workers} worker(s) on {'GPU' if on_gpu else 'CPU'}"})
+            held = cluster.places()
+            try:
+                return _fit(loop, config, run=run, use_gpu=on_gpu, board=board, callbacks=callbacks)
+            except ray.exceptions.RayActorError:
+                if tries > 1:  # else other runs of this driver hold places, too
+                    cluster.give_up(cluster.places() - held)
+                display.show({"phase": "the controller of the run died"})
+    raise TrainingError(f"run {run}: its controller died {tries} time(s); go on from the last checkpoint with --resume {run}")
 
 
 @contextmanager
@@ -155,21 +176,24 @@ def _relay(name: str, display: Tracking) -> Iterator[str]:
         ray.kill(board)
 
 
-def _fit(loop: Callable[[C], None], config: C, *, run: str, use_gpu: bool, board: str) -> Result:
+def _fit(
+    loop: Callable[[C], None], config: C, *, run: str, use_gpu: bool, board: str, callbacks: Sequence[ray.train.UserCallback]
+) -> Result:
     """The TorchTrainer. A group of workers that can't start within `start_timeout_s` is an error instead of a wait without end."""
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(config.start_timeout_s)
     trainer = ray.train.torch.TorchTrainer(
-        _worker,
+        worker.run,
         train_loop_config={
-            "loop": _address(loop),
-            "kind": _address(type(config)),
+            "loop": address_of(loop),
+            "kind": address_of(type(config)),
             "config": config.model_dump(mode="json"),
             "board": board,
             "storage": config.runs,
             "run": run,
         },
         scaling_config=ScalingConfig(
-            num_workers=config.workers,
+            num_workers=(config.min_workers, config.workers) if config.min_workers else config.workers,
+            elastic_resize_monitor_interval_s=config.checkpoint_every_s,
             use_gpu=use_gpu,
             resources_per_worker={"CPU": config.threads_per_worker} | ({"GPU": 1} if use_gpu else {}),
         ),
@@ -178,6 +202,7 @@ def _fit(loop: Callable[[C], None], config: C, *, run: str, use_gpu: bool, board
             storage_path=config.runs,
             checkpoint_config=CheckpointConfig(num_to_keep=_KEEP_CHECKPOINTS),
             failure_config=FailureConfig(max_failures=config.max_failures, controller_failure_limit=config.max_failures),
+            callbacks=list(callbacks),
         ),
     )
     try:
@@ -193,11 +218,12 @@ def _reason(error: Exception, config: TrainConfig, run: str) -> str:
     if not failures:
         return (
             f"run {run}: the workers did not start in {config.max_failures + 1} tries of start_timeout_s = {config.start_timeout_s:g} s: "
-            f"workers = {config.workers}, threads_per_worker = {config.threads_per_worker}, cluster {dict(ray.cluster_resources())}; "
+            f"workers = {config.workers}, threads_per_worker = {config.threads_per_worker}, cluster {cluster.resources()}; "
             f"ask for less or add machines. ({error})"
         )
     rank, cause = next(iter(failures.items()))
-    return f"run {run}: worker {rank} failed: {cause}\nMend the cause, then go on from the last checkpoint with --resume {run}"
+    remedy = _MEMORY if any(sign in str(cause) for sign in _OUT_OF_MEMORY) else "Mend the cause"
+    return f"run {run}: worker {rank} failed: {cause}\n{remedy}, then go on from the last checkpoint with --resume {run}"
 
 
 def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed: str) -> Card:
@@ -209,76 +235,17 @@ def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed
     with result.checkpoint.as_directory() as directory:
         if not (Path(directory) / MODEL).is_dir():
             raise TrainingError(f"run {run}: its last checkpoint holds no model; go on with --resume {run}")
-        metrics = {key: float(value) for key, value in (result.metrics or {}).items() if isinstance(value, int | float)}
-        card = publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=metrics)
+        card = publish(Path(directory), config, kind=kind, run=run, hashed=hashed, metrics=_figures(result))
         write_report(config.local_runs / run, card, read_exhibits(Path(directory)))
         return card
 
 
-def _address(thing: Callable[..., Any]) -> str:
+def _figures(result: Result) -> dict[str, float]:
+    return {key: float(value) for key, value in (result.metrics or {}).items() if isinstance(value, int | float)}
+
+
+def address_of(thing: Callable[..., Any]) -> str:
     """`module:name` of a function or class. A command's own module is called `__main__`, which workers can't import: use its real name."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     module = spec.name if thing.__module__ == "__main__" and spec else thing.__module__
     return f"{module}:{thing.__qualname__}"
-
-
-def _resolve(address: str) -> Any:
-    """What `_address` named."""
-    module, name = address.split(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def _worker(settings: dict[str, Any]) -> None:
-    """What Ray runs on each worker."""
-    _place.update({key: settings[key] for key in ("board", "storage", "run")})
-    _resolve(settings["loop"])(_resolve(settings["kind"]).model_validate(settings["config"]))
-
-
-# ---- for use inside a loop -------------------------------------------------------------------------------------------------------
-
-_place: dict[str, str] = {}  # the board, storage and name of the run that this process works for
-
-
-def rank() -> int:
-    """This worker's number, from 0."""
-    return int(ray.train.get_context().get_world_rank())
-
-
-def world_size() -> int:
-    """How many workers train together."""
-    return int(ray.train.get_context().get_world_size())
-
-
-def device() -> torch.device:
-    """Where this worker's model and batches belong."""
-    return cast(torch.device, ray.train.torch.get_device())
-
-
-def distributed(model: nn.Module) -> nn.Module:
-    """The model wrapped for gradient averaging where there are several workers."""
-    return cast(nn.Module, ray.train.torch.prepare_model(model))
-
-
-def tell(record: Mapping[str, Any]) -> None:
-    """Rank 0: send `{"phase": …}` or a report to the driver's terminal and `metrics.jsonl`. Other ranks: nothing."""
-    if rank() == 0:
-        ray.get_actor(_place["board"]).put.remote(dict(record))
-
-
-def save(metrics: Mapping[str, float], directory: Path) -> None:
-    """Keep rank 0's `directory` as a checkpoint. Every rank calls this, the same number of times; it waits for all of them."""
-    ray.train.report(dict(metrics), checkpoint=Checkpoint.from_directory(directory) if rank() == 0 else None)
-
-
-def saved() -> Iterator[Path]:
-    """Checkpoints of this run as local directories, newest first; none in a fresh run. Whether one is intact is the reader's to check.
-
-    They are looked for in storage: Ray hears of a checkpoint a moment after it is written, so that a worker that dies in this moment
-    leaves one that `ray.train.get_checkpoint` does not know.
-    """
-    storage, root = pyarrow.fs.FileSystem.from_uri(_place["storage"])
-    entries = storage.get_file_info(pyarrow.fs.FileSelector(f"{root}/{_place['run']}", allow_not_found=True))
-    kept = [entry.path for entry in entries if entry.type == pyarrow.fs.FileType.Directory and entry.base_name.startswith("checkpoint_")]
-    for path in sorted(kept, reverse=True):
-        with Checkpoint(path, storage).as_directory() as directory:
-            yield Path(cast(str, directory))

@@ -11,6 +11,7 @@ pieces, and of whole tests.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from transformers import AutoConfig
 from copywriting import copybook
 from train import classifier, pairs
 from train.adversarial import hardened
+from train.augment import CopyNoise, Sisters, noisy
 from train.classifier import ClassifierConfig, logits_of
 from train.examples import split
 from train.exhibits import Exhibits, classified_exhibits
@@ -47,6 +49,7 @@ class PersuasionConfig(ClassifierConfig):
     pairs: InputPath | None = None
     """A table of A/B outcomes or of judgements."""
     pair_columns: PairColumns = PairColumns()
+    augment: CopyNoise = CopyNoise()
 
     @model_validator(mode="after")
     def _has_data(self) -> Self:
@@ -62,6 +65,7 @@ class Lessons:
         self._config = config
         read = copybook.load(config.copybook) if config.copybook else ()
         self.pieces, self.held_out_pieces = split(read, config.held_out, config.seed) if read else ([], [])
+        self._sisters = Sisters(self.pieces)
         found = pairs.read_pairs(config.pairs, config.pair_columns) if config.pairs else []
         self.pairs, self.held_out_pairs = pairs.hold_out(found, config.held_out, config.seed) if found else ([], [])
 
@@ -87,9 +91,18 @@ class Lessons:
 
     def chosen(self, numbers: Sequence[int], epoch: int) -> tuple[list[Judged], list[Pair]]:
         """The examples with these numbers."""
-        begin, name = len(self.pieces), f"{self._config.seed}/{epoch}"
-        judged = [make(self.pieces, number, Random(f"{name}/{number}")) for number in numbers if number < begin]
+        begin, noise = len(self.pieces), self._config.augment
+        judged = [self._judged(number, epoch) for number in numbers if number < begin]
+        judged = [replace(one, text=noisy(one.text, noise, Random(f"{self._config.seed}/{epoch}/{one.text}"))) for one in judged]
         return judged, [self.pairs[number - begin] for number in numbers if number >= begin]
+
+    def _judged(self, number: int, epoch: int) -> Judged:
+        """Another filling, or flat or damaged text, in every epoch, unless pieces are to stay as they were in the first."""
+        seed, noise, pieces = self._config.seed, self._config.augment, self.pieces
+        borrows = Random(f"{seed}/{epoch}/{number}/sister")
+        if borrows.random() < noise.paraphrase:
+            pieces = [*pieces[:number], self._sisters.paraphrase(pieces[number], borrows), *pieces[number + 1 :]]
+        return make(pieces, number, Random(f"{seed}/{epoch if noise.slots else 0}/{number}"))
 
 
 def loop(config: PersuasionConfig) -> None:

@@ -33,7 +33,7 @@ def publish(checkpoint: Path, config: TrainConfig, *, kind: str, run: str, hashe
         seed=config.seed,
         config={**described(config), "run": run},
         data_hash=hashed,
-        metrics={key: round(value, 6) for key, value in metrics.items()},
+        metrics={key: round(value, 6) or value for key, value in metrics.items()},  # a small delta is not 0
     )
     if config.out.exists():
         shutil.rmtree(config.out)

@@ -25,7 +25,7 @@ from retrieval.recommenders.content import Content
 from retrieval.recommenders.contract import ContentRequired, PreferenceModel
 from retrieval.recommenders.hybrid import Hybrid
 from retrieval.recommenders.popularity import Popularity
-from train import choices, factorisation, job, sequence
+from train import choices, factorisation, sequence, worker
 from train.choices import VISIT, Choices, Exam
 from train.job import launch, run_command
 from train.loop import fit, seed_everything
@@ -116,7 +116,7 @@ def _solved(model: PreferenceModel, data: Choices) -> None:
 
 
 def _judge(model: PreferenceModel, exam: Exam) -> dict[str, float]:
-    job.tell({"phase": f"judging on {len(exam.histories)} shoppers"})
+    worker.tell({"phase": f"judging on {len(exam.histories)} shoppers"})
     return exam.judge(model)
 
 
@@ -124,21 +124,21 @@ def _keep(model: PreferenceModel, data: Choices, metrics: dict[str, float]) -> N
     """Hand a model solved in closed form over as the run's one checkpoint."""
     with tempfile.TemporaryDirectory() as temporary:
         registry.save(model, data.training.product_ids, data.training.attribute_names, Path(temporary) / MODEL, data.content)
-        job.save(metrics or {"products": float(data.training.products)}, Path(temporary))
-    job.tell({"done": 1.0, "step": 1, **metrics})
+        worker.save(metrics or {"products": float(data.training.products)}, Path(temporary))
+    worker.tell({"done": 1.0, "step": 1, **metrics})
 
 
 def _als(config: RecommenderConfig, data: Choices) -> Als:
     settings = AlsSettings(config.dim, config.iterations, config.unobserved, config.regularisation, config.scaling, config.weighted)
     return Als.fit(
-        data.training, settings, config.seed, lambda done: job.tell({"done": done / config.iterations, "step": done, "phase": "solving"})
+        data.training, settings, config.seed, lambda done: worker.tell({"done": done / config.iterations, "step": done, "phase": "solving"})
     )
 
 
 def _hybrid(config: RecommenderConfig, data: Choices) -> None:
     """Weights come from parts that have not seen the exam, and only with these is the hybrid judged, as validation since the weights have
     seen it; where parts fitted on everything are there too, those are served."""
-    job.tell({"phase": "learning the weights"})
+    worker.tell({"phase": "learning the weights"})
     early = {name.removeprefix("early/"): registry.load(path).model for name, path in config.fitted_parts.items() if "early/" in name}
     late = {name: registry.load(path).model for name, path in config.fitted_parts.items() if "early/" not in name}
     exam, *others = data.exams

@@ -73,6 +73,10 @@ def _exhibits(shown: Exhibits, directory: Path) -> Iterator[str]:
         charts.margins(shown.margins, directory / "margins.png")
         text = f"By how much the better one of {len(shown.margins):,} pairs was scored above the other."
         yield f"## Margins between pairs\n\n{text}\n\n" + _picture("margins.png", "Histogram of margins")
+    if shown.pages:
+        for name, page in shown.pages.items():
+            (directory / name).write_text(page, encoding="utf-8")
+        yield "## Pages\n\n" + "\n".join(f"- [{name}]({name})" for name in shown.pages)
     if shown.samples:
         yield "## Samples\n\n" + "\n\n".join(_sample(number, sample) for number, sample in enumerate(shown.samples, 1))
 

@@ -7,25 +7,29 @@ no pickle. `model: all` fits the three of `train/response_models.py` and keeps t
 figures of each. The latest tenth of the rows is the test, which nothing is fitted or chosen on; the tenth before it is the validation,
 which decides when to stop, which model is kept and how it is calibrated. Runs in this process: minutes on a CPU, no cluster.
 
+With `private` one of the first two is fitted with differential privacy (train/response_private.py).
+
 What clicks follow from an impression is correlation: where the logging policy chose what to show, name its `propensity`.
 """
 
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from artifacts.card import Card, check_output, write_card
-from artifacts.response import KIND, ResponseModel
+from artifacts.response import KIND, Machine, ResponseModel, Trees
 from artifacts.response_features import Encoding
 from train.exam import examined
 from train.impressions import Examples, Impressions, parts, read_impressions
 from train.job import run_command
+from train.private_settings import ResponsePrivacy
 from train.response_exam import Responded, calibrated
 from train.response_models import FITTERS, ModelName, ModelsConfig
 from train.settings import OutputPath, command_line, data_hash, read_plain_command_line
@@ -37,6 +41,26 @@ class ResponseConfig(ModelsConfig):
     name: str = Field(default="response", pattern=r"^[a-z][a-z0-9_-]*$")
     out: OutputPath
     model: ModelName | Literal["all"] = "all"
+    private: ResponsePrivacy | None = None
+    """Differentially private fitting of one model; `strengths`, `penalties` and the like are then not asked."""
+
+    @model_validator(mode="after")
+    def _can_be_private(self) -> Self:
+        if self.private is None:
+            return self
+        if self.model not in PRIVATE_MODELS:
+            raise ValueError(
+                f"private with model = {self.model!r}: name one of {PRIVATE_MODELS}; trees, and a choice among models, tell too much"
+            )
+        if self.features == "auto":
+            raise ValueError("private with features = 'auto': the choice would look at the rows; name the columns, features: [channel, …]")
+        if self.propensity is not None:
+            raise ValueError(f"private with propensity = {self.propensity!r}: the weights' mean is taken over all rows; leave it out")
+        return self
+
+
+PRIVATE_MODELS: tuple[ModelName, ...] = ("logistic", "factorisation_machine")
+"""Models that can be fitted privately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +70,28 @@ class Candidate:
     name: ModelName
     model: ResponseModel
     validation_log_loss: float
+    spent: Mapping[str, float] = field(default_factory=dict)
+    """Epsilon and delta of a private model, and what they follow from."""
 
 
 def fit(name: ModelName, encoding: Encoding, training: Examples, validation: Examples, config: ModelsConfig) -> Candidate:
     """Fit on training, calibrate on validation."""
-    scorer = FITTERS[name](encoding, training, validation, config)
+    return _calibrated(name, FITTERS[name](encoding, training, validation, config), encoding, validation, config)
+
+
+def fit_private(
+    name: ModelName, encoding: Encoding, training: Examples, units: NDArray[Any], validation: Examples, config: ResponseConfig
+) -> Candidate:
+    """Fit on training with differential privacy for each of the `units` (rows,), calibrate on validation."""
+    from train.response_private import fit_private_machine  # Opacus takes seconds to import
+
+    assert config.private is not None
+    dim = config.dim if name == "factorisation_machine" else 0
+    machine, spent = fit_private_machine(encoding, training, units, config.private, dim=dim, seed=config.seed)
+    return replace(_calibrated(name, machine, encoding, validation, config), spent=spent)
+
+
+def _calibrated(name: ModelName, scorer: Machine | Trees, encoding: Encoding, validation: Examples, config: ModelsConfig) -> Candidate:
     logits = scorer.logits(encoding, validation.rows)
     calibration, loss = calibrated(logits, validation.happened, validation.weights, config.seed)
     return Candidate(name, ResponseModel(config.outcome, encoding, scorer, calibration), loss)
@@ -62,20 +103,27 @@ def make(config: ResponseConfig) -> Card:
     check_output(config.out, KIND)
     impressions = read_impressions(config)
     rows = parts(impressions, config)
-    encoding = impressions.encoding(rows["training"], config)
+    encoding = impressions.encoding(rows["validation" if config.private else "training"], config)
     everything = impressions.examples(encoding)
     training, validation, test = (everything.take(rows[part]) for part in ("training", "validation", "test"))
     print(f"{len(impressions)} impressions, {config.outcome} in {int(impressions.happened.sum())}; reads {', '.join(encoding.columns)}")
     candidates = []
     for name in FITTERS if config.model == "all" else (config.model,):
         started = time.monotonic()
-        candidates.append(fit(name, encoding, training, validation, config))
+        if config.private:
+            units = impressions.clusters[rows["training"]]
+            candidates.append(fit_private(name, encoding, training, units, validation, config))
+        else:
+            candidates.append(fit(name, encoding, training, validation, config))
         took = time.monotonic() - started
         print(f"{name}: validation log loss {candidates[-1].validation_log_loss:.5f} ({took:.1f} s)", flush=True)
     best = min(candidates, key=lambda each: each.validation_log_loss)
     clusters = impressions.clusters[rows["test"]]
     sizes = {"impressions": float(len(impressions)), "happened": float(impressions.happened.sum())}
-    metrics = sizes | judged(best, candidates, training, test, clusters, config.seed)
+    if config.private:  # how often it happened, and the base rate, would tell of the training rows
+        del sizes["happened"]
+        training = validation
+    metrics = sizes | judged(best, candidates, training, test, clusters, config.seed) | dict(best.spent)
     return _written(config, best, impressions, metrics)
 
 
@@ -110,7 +158,8 @@ def _written(config: ResponseConfig, best: Candidate, impressions: Impressions, 
     described["reads"] = dict(impressions.kinds)
     card = write_card(
         partial, kind=KIND, name=config.name, command=command_line(), seed=config.seed, config=described,
-        data_hash=data_hash([config.data]), metrics={key: round(value, 6) for key, value in metrics.items()},
+        data_hash="" if config.private else data_hash([config.data]),  # who can guess all rows but one could confirm that one
+        metrics={key: round(value, 6) or value for key, value in metrics.items()},  # a small delta is not 0
     )  # fmt: skip
     if config.out.exists():
         shutil.rmtree(config.out)

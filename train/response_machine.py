@@ -52,8 +52,8 @@ def fit_machine(
 ) -> Machine:  # fmt: skip
     """Train until `patience` epochs have brought no better validation loss, and return the best epoch's machine."""
     random = torch.Generator().manual_seed(seed)
-    with _one_thread():
-        seen, unseen = _tensors(training), _tensors(validation)
+    with one_thread():
+        seen, unseen = tensors(training), tensors(validation)
         network = Network(encoding, _used(encoding, training), training.rate, dim, random)
         optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
         best, least, since = network.machine(), _validation_loss(network, unseen), 0
@@ -84,7 +84,8 @@ def _validation_loss(network: Network, examples: list[Tensor]) -> float:
     return float(nn.functional.binary_cross_entropy_with_logits(network(codes, values)[0], happened, weights))
 
 
-def _tensors(examples: Examples) -> list[Tensor]:
+def tensors(examples: Examples) -> list[Tensor]:
+    """Codes (n, categories), values (n, names and numbers), what happened (n,) and weights (n,)."""
     rows = examples.rows
     values = np.hstack([rows.present, rows.standardised]).astype(np.float32)
     return [
@@ -102,7 +103,8 @@ def _used(encoding: Encoding, training: Examples) -> Tensor:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread while the block runs."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -12,28 +12,25 @@ a seeded share of distinct texts, which is fair where people wrote them, and not
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
-from pydantic import AwareDatetime, Field
-from torch import nn
+from pydantic import AwareDatetime, Field, model_validator
 
 from retrieval import tables
 from retrieval.features import consenting
-from train import classifier, labelled
-from train.adversarial import hardened
-from train.classifier import ClassifierConfig, logits_of
-from train.exhibits import Exhibits, classified_exhibits
-from train.job import launch, run_command, tell
+from train import labelled
+from train.classifier import ClassifierConfig
+from train.job import launch, run_command
 from train.labelled import Columns, Labelled, Texts
-from train.loop import Batch, Recipe, fit, seed_everything
-from train.metrics import calibration_error, class_temperature, f1, softmax
+from train.labelled_loop import Lesson, teach
+from train.loop import seed_everything
+from train.private_settings import TextPrivacy, refuse_conflicts
 from train.settings import ConfigError, InputPath, read_command_line
 from train.tables import read_table
+from train.worker import tell
 
 KIND = "sentiment"
 LABELS = ("negative", "neutral", "positive")
@@ -47,59 +44,27 @@ class SentimentConfig(ClassifierConfig):
     validation: InputPath | None = None
     """A table of its own to be held out; none means a share of `data`. What stands in both is left out of the training."""
     columns: Columns = Columns()
+    private: TextPrivacy | None = None
+    """Differentially private training: `{target_epsilon: 3}`; train/private_settings.py has the rest."""
     consent_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     """Reviews count where their writer's consent holds at this instant, by default the start of the run; the same on every worker."""
+    _private_alone = model_validator(mode="after")(refuse_conflicts)
 
 
 def loop(config: SentimentConfig) -> None:
     """One worker's part of the run: what is trained on what."""
     seed_everything(config.seed)
     training, held_out, found = parts(config)
-    names = labels_of(found.rows)
-    tokenizer, model = classifier.start(config, KIND, names, "single_label_classification", [row.text for row in training])
-    numbers_of = {name: number for number, name in model.config.id2label.items()}
-    classifier.count_ngrams(model, [row.text for row in training], [numbers_of[row.label] for row in training], tokenizer, config)
     if told := found.told():
         tell({"phase": f"left out beside {len(found.rows)} texts: {told}"})
-
-    def batch(numbers: Sequence[int], epoch: int) -> Batch:
-        chosen = [training[number] for number in numbers]
-        labels = torch.tensor([numbers_of[row.label] for row in chosen])
-        texts = classifier.encode([row.text for row in chosen], tokenizer, config.max_tokens)
-        return classifier.hide_words(texts, config.word_dropout, f"{config.seed}/{epoch}/{numbers[0]}") | {"labels": labels}
-
-    asked = [row.text for row in held_out]
-    truth = np.array([numbers_of[row.label] for row in held_out])
-    judge = partial(judged, texts=asked, truth=truth, tokenizer=tokenizer, max_tokens=config.max_tokens)
-
-    def shown(model: nn.Module) -> Exhibits:
-        logits = logits_of(model, asked, tokenizer, config.max_tokens)
-        half = _fitted_on(truth)
-        return classified_exhibits(logits, truth, tuple(numbers_of), class_temperature(logits[half], truth[half]), fitted_on=half)
-
-    recipe = Recipe(
-        count=len(training),
-        batch=batch,
-        loss=hardened(lambda model, batch: model(**batch).loss, config.adversarial),
-        evaluate=judge,
-        export=lambda model, directory: classifier.export(model, directory, tokenizer, judge(model)["temperature"], config),
-        lengths=[len(row.text) for row in training],
-        exhibits=shown,
-    )
-    fit(config, model, recipe)
+    teach(config, KIND, Lesson(training, held_out, labels_of(found.rows), read=found), config.private)
 
 
 def parts(config: SentimentConfig) -> tuple[list[Labelled], list[Labelled], Texts]:
     """(training, held out, everything that was read). Raises ConfigError for tables that can't be used."""
     found = read_texts(config.data, config.columns, config.consent_at)
-    if config.validation is None:
-        training, held_out = labelled.hold_out(found.rows, config.held_out, config.seed)
-    else:
-        apart = read_texts(config.validation, config.columns, config.consent_at)
-        seen = set(labelled.leaks(apart.rows, found.rows))
-        training, held_out = [row for row in found.rows if row.text not in seen], list(apart.rows)
-        left_out = {**found.left_out, "held out as well": len(seen)}
-        found = Texts((*training, *held_out), (*found.files, *apart.files), left_out)
+    apart = read_texts(config.validation, config.columns, config.consent_at) if config.validation else None
+    training, held_out, found = labelled.parted(found, apart, config.held_out, config.seed)
     labelled.check_labels(training, config.data, fewest=1)
     labelled.check_labels(held_out, config.validation or config.data, fewest=1)
     return training, held_out, found
@@ -139,32 +104,14 @@ def _reviews(events: pa.Table, path: Path, consent_at: datetime) -> Texts:
     return labelled.distinct(rows, files, {"of shoppers who do not consent": len(reviews) - len(allowed)})
 
 
-def judged(model: nn.Module, *, texts: Sequence[str], truth: Any, tokenizer: Any, max_tokens: int) -> dict[str, float]:
-    """Held-out accuracy, macro F1, log loss; the temperature from one half of the texts and the calibration error on the other. `truth`
-    is (texts,), numbers of the model's labels."""
-    logits = logits_of(model, texts, tokenizer, max_tokens)
-    best, half = logits.argmax(axis=1), _fitted_on(truth)
-    temperature = class_temperature(logits[half], truth[half])
-    chances = softmax(logits[~half] / temperature)
-    return {
-        "accuracy": float((best == truth).mean()),
-        "macro_f1": float(np.mean([f1(best == number, truth == number) for number in np.unique(truth)])),
-        "validation_loss": float(-np.log(softmax(logits)[np.arange(len(truth)), truth] + 1e-12).mean()),
-        "calibration_error": calibration_error(chances.max(axis=1), chances.argmax(axis=1) == truth[~half]),
-        "temperature": temperature,
-    }
-
-
-def _fitted_on(truth: Any) -> Any:
-    """The half of the texts from which the temperature comes: (n,) of bool."""
-    return np.random.default_rng(0).permutation(len(truth)) % 2 == 0
-
-
 def main() -> None:
     """The command line."""
     config, resume = read_command_line(SentimentConfig, Path("train/configs/sentiment.yaml"))
-    _, _, found = parts(config)  # tables that can't be used are refused before Ray starts
-    data = [*found.files, *(path for path in (config.tokenizer, config.base) if path)]
+    training, _, found = parts(config)  # tables that can't be used are refused before Ray starts
+    if config.private:
+        config.private.delta_for(len(training))
+    files = () if config.private else found.files  # a hash would let who can guess all texts but one confirm that one
+    data = [*files, *(path for path in (config.tokenizer, config.base) if path)]
     card = launch(loop, config, kind=KIND, data=data, resume=resume)
     print({key: round(value, 4) for key, value in card.metrics.items()})
 

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from artifacts.card import sha256_of
 
@@ -53,7 +53,7 @@ TrackerNames = Annotated[tuple[TrackerName, ...], BeforeValidator(_tracker_names
 
 
 class TrainConfig(BaseModel):
-    """What every run has. A batch is per worker, so the effective batch is `batch_size` times `workers`."""
+    """What every run has. A batch is per worker, so the effective batch is `batch_size` times `workers`, however many of them there are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,8 +65,13 @@ class TrainConfig(BaseModel):
     """Where checkpoints and metrics go: a directory, shared by all machines of a cluster, or a URI such as s3://bucket/runs."""
     seed: int = 0
     workers: int = Field(default=1, ge=1)
+    min_workers: int | None = Field(default=None, ge=1)
+    """Where it is given, the run goes on with as few workers when machines are lost or missing, and takes more, up to `workers`, when
+    there is room; the update stays that of `workers` batches."""
     threads_per_worker: int = Field(default=2, ge=1)
     """CPU threads of one worker, and the CPUs that Ray sets aside for it."""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """`ddp` keeps the whole model on every worker, `fsdp` a share of its weights, gradients and optimizer state (train/sharding.py)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` gives each worker a GPU where the cluster has one for each."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -88,6 +93,8 @@ class TrainConfig(BaseModel):
     weight_decay: float = Field(default=0.1, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
     checkpoint_every_s: float = Field(default=120, gt=0)
+    keep_best: str = ""
+    """Held-out metric by which the weights of the best checkpoint are kept and exported, e.g. `validation_loss`; none means the last."""
     report_every_s: float = Field(default=2, gt=0)
     max_failures: int = Field(default=2, ge=0)
     """How many times a run goes on from its last checkpoint after a worker died."""
@@ -95,6 +102,24 @@ class TrainConfig(BaseModel):
     """How long one attempt to start the workers waits for their resources."""
     trackers: TrackerNames = ()
     """Where reports go besides TensorBoard, which always has them: `wandb`, `mlflow` (`train/trackers.py`)."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise ValueError(f"min_workers = {self.min_workers} is above workers = {self.workers}; lower it")
+        if self.parallel == "fsdp" and self.optimizer == "muon":
+            raise ValueError("parallel = 'fsdp' with optimizer = 'muon': Muon needs whole matrices; pass --set optimizer=adamw")
+        return self
+
+    @property
+    def block(self) -> int:
+        """Examples of one update, over all workers."""
+        return self.batch_size * self.workers
+
+    @property
+    def fewest_workers(self) -> int:
+        """With how many workers the run can start."""
+        return self.min_workers or self.workers
 
     @property
     def runs(self) -> str:

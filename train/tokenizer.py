@@ -26,9 +26,10 @@ from train.settings import InputPath, OutputPath, command_line, data_hash, read_
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", "<|eos|>"
 UNKNOWN = "<|unknown|>"
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
+HANZI = re.compile(r"[\u3400-\u9fff]+")
 # Words keep their leading space; Chinese runs stay apart from Latin ones; punctuation and line breaks stand alone.
 _SPLIT = r"\n| ?[a-zA-ZÀ-ÿ]+(?:['’][a-zA-Z]+)?| ?[\u3400-\u9fff]+| ?\d| ?[^\s\w]|\s+|\w+"
-_READ = r" ?[a-zà-ÿ]+(?:['’][a-z]+)?|[\u3400-\u9fff]|\d|[^\s\w]|\s+|\w+"  # as above, lower-cased; a Chinese character is a token
+_READ = r" ?[a-zà-ÿ]+(?:['’][a-z]+)?|[\u3400-\u9fff]+|\d|[^\s\w]|\s+|\w+"  # as above, lower-cased
 _READ_LENGTH = 12  # characters: English words whole
 _SEEN_AT_LEAST = 60  # every Chinese character counts this often, so that its bytes merge before rarer words do
 _MERGED_LENGTH = 12  # bytes: four Chinese characters, so that no token is a whole sentence of the copybook

@@ -3,27 +3,28 @@
     python -m train.voice --set source=demo/voices/kiosk [--base DIR] [--set voices=DIR]
 
 Data: `source`, a directory with the brand's `guide.yaml` and `copybook/`. Model: the base generator with its weights frozen; low-rank
-matrices on every projection of its layers learn (PEFT). Loss, briefs and held-out pieces are the generator's. The adapter and its guide
-become a new version of `voices`/NAME, a path of its own, and serve from the next request on; nothing has to be restarted.
+matrices on every projection of its layers learn (train/tuning.py). Loss, briefs and held-out pieces are the generator's. The adapter and
+its guide become a new version of `voices`/NAME, a path of its own, and serve from the next request on; nothing has to be restarted.
 """
 
 import shutil
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from peft import LoraConfig, get_peft_model
 from pydantic import Field, model_validator
 
 from artifacts.card import CARD, ArtifactError, read_card
 from artifacts.versions import publish
 from copywriting.voices import GUIDE, read_guide
-from train.generator import CopyLoss, GeneratorConfig, learn, start
+from train.generator import learn
 from train.job import launch, run_command
+from train.language_model import CopyLoss, start
+from train.lessons import GeneratorConfig
 from train.loop import seed_everything
 from train.settings import ConfigError, InputPath, OutputPath, read_command_line
+from train.tuning import adapted, save_adapter
 
 KIND = "voice"
-_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 class VoiceConfig(GeneratorConfig):
@@ -33,11 +34,8 @@ class VoiceConfig(GeneratorConfig):
     """Directory of the brand: `guide.yaml`, whose name is the voice's (`copywriting/voices.py`), and `copybook/`."""
     voices: OutputPath = Field(default=Path("var/voices"), validate_default=True)
     """Root of the voices that serve."""
-    rank: int = Field(default=8, ge=1, le=256)
-    """Rank of the adapter's matrices; serving takes up to its `voice_rank`."""
-    alpha: float = Field(default=16, gt=0)
-    """Scale of what the adapter adds, divided by `rank`."""
-    dropout: float = Field(default=0.05, ge=0, lt=1)
+    method: Literal["lora"] = "lora"
+    """The one that serving can add to a base at run time."""
     base_version: str = ""
     """Version of the base: set by the run."""
 
@@ -57,17 +55,13 @@ def loop(config: VoiceConfig) -> None:
     """One worker's part of the run: what is trained on what."""
     seed_everything(config.seed)
     tokenizer, base = start(config)
-    lora = LoraConfig(
-        task_type="CAUSAL_LM", r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=list(_PROJECTIONS)
-    )
-    adapted = get_peft_model(base, lora)
+    model = CopyLoss(adapted(base, config))
 
     def export(_: Any, directory: Path) -> None:
-        adapted.save_pretrained(directory)
-        (directory / "README.md").unlink(missing_ok=True)  # PEFT's blank model card; ours is card.json
+        save_adapter(model.language_model, directory)
         shutil.copy(config.source / GUIDE, directory)
 
-    learn(config, CopyLoss(adapted.get_base_model()), tokenizer, export)
+    learn(config, model, tokenizer, export)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.source import verified_model
+from artifacts.source import verified_model, version_of
 
 MAX_TOKENS = 256
 ONNX = "model.onnx"
@@ -29,9 +29,10 @@ class _Runtime(Protocol):
 
 
 class Classifier:
-    """Safe to call from one thread at a time."""
+    """Safe to call from one thread at a time. `version` is the card's, or the model's name."""
 
     def __init__(self, model: str, kind: str, threads: int = 1) -> None:
+        self.version = version_of(model)
         path = Path(verified_model(model, kind))
         on_gpu = bool(os.environ.get("CUDA_VISIBLE_DEVICES"))  # Ray names the GPUs that a replica was given
         self._runtime: _Runtime = _Onnx(path, threads) if (path / ONNX).is_file() and not on_gpu else _Torch(path, threads)

@@ -12,6 +12,7 @@ class PersuasionScorer:
 
     def __init__(self, model: str, threads: int = 1) -> None:
         self._classifier = Classifier(model, "persuasion", threads)
+        self.version = self._classifier.version
         if missing := {"persuasive", *PRINCIPLES} - set(self._classifier.labels):
             raise ValueError(
                 f"persuasion model: {model!r} lacks the labels {sorted(missing)}; name a model trained with `python -m train.persuasion`"

@@ -14,6 +14,7 @@ class SentimentScorer:
 
     def __init__(self, model: str, threads: int = 1) -> None:
         self._classifier = Classifier(model, "sentiment", threads)
+        self.version = self._classifier.version
         if not _MOODS - {"neutral"} <= set(self._classifier.labels) <= _MOODS:
             raise ValueError(
                 f"sentiment model: {model!r} has the labels {list(self._classifier.labels)}; "

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from artifacts.card import ArtifactError, write_card
-from artifacts.source import verified_model
+from artifacts.source import verified_model, version_of
+from artifacts.versions import publish, rollback
 from tests.fakes import ROOT
 
 _ASK = """
@@ -47,6 +48,27 @@ def test_a_directory_of_ours_is_refused_in_another_role(tmp_path: Path):
 def test_any_other_directory_is_taken_as_it_is(tmp_path: Path):
     model = make_model(tmp_path / "model")
     assert verified_model(str(model), "sentiment") == str(model)
+
+
+def test_of_a_registry_the_version_that_serves_is_meant(tmp_path: Path):
+    root, where = tmp_path / "root", []
+    for note in ("one", "two"):
+        model = make_model(tmp_path / note)
+        (model / "config.json").write_text(f'"{note}"')
+        write_card(model, kind="sentiment", name=note, command="python -m train.sentiment", seed=0)
+        where.append(publish(root, model, "sentiment"))
+    assert verified_model(str(root), "sentiment") == str(where[1])
+    rollback(root, "sentiment")
+    assert verified_model(str(root), "sentiment") == str(where[0])
+    assert version_of(str(root)) == version_of(str(where[0])) == where[0].name.removeprefix("v-")
+    (where[0] / "config.json").unlink()
+    with pytest.raises(ArtifactError, match="is missing"):
+        verified_model(str(root), "sentiment")
+
+
+def test_a_model_without_a_card_is_known_by_its_name(tmp_path: Path):
+    assert version_of("someone/large") == "someone/large"
+    assert version_of(str(make_model(tmp_path / "model"))) == str(tmp_path / "model")
 
 
 def test_without_a_network_a_hub_id_is_refused_with_field_value_and_remedy(tmp_path: Path):

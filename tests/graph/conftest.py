@@ -1,5 +1,7 @@
-"""The real graph, once for all tests of this folder: sample shop, FAISS, vLLM, rerankers and CLIP with the shipped models."""
+"""The real graph, once for all tests of this folder: sample shop, FAISS, vLLM, rerankers and CLIP with the shipped models, of which
+generator, sentiment and CLIP come from registries."""
 
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from artifacts.versions import publish
 from demo import shop
 from feedback.database import Database
 from feedback.load import load
@@ -35,13 +38,23 @@ def sample_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def graph(sample_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def registries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root of versions for each of three kinds, with the shipped model in it."""
+    directory = tmp_path_factory.mktemp("registries")
+    for kind in ("generator", "sentiment", "clip"):
+        publish(directory / kind, shutil.copytree(ROOT / "models" / kind, directory / "new"), kind)
+    return directory
+
+
+@pytest.fixture(scope="package")
+def graph(sample_shop: Path, registries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """laptop.yaml with the shipped models, on a free port."""
     config = yaml.safe_load((ROOT / "serve" / "config" / "laptop.yaml").read_text())
     config["http_options"]["port"] = free_port()
     args = config["applications"][0]["args"]
     args |= {"shop": str(sample_shop / "shop"), "index": str(sample_shop / "index"), "state": f"sqlite:///{sample_shop}/state.db"}
-    args["generator"]["model"], args["sentiment"]["model"] = "models/generator", "models/sentiment"
+    for kind in ("generator", "sentiment", "clip"):
+        args[kind]["model"] = str(registries / kind)
     directory = tmp_path_factory.mktemp("config")
     path = directory / "graph.yaml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True))

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from artifacts.card import ArtifactError, write_card
+from artifacts.versions import current, publish
 from feedback.database import DatabaseUnavailable
 from retrieval import schemas, tables
 from retrieval.build import build_index
@@ -35,6 +36,25 @@ def args(tmp_path: Path) -> dict[str, Any]:
 def test_versions_of_every_artefact_are_reported(args: dict[str, Any]) -> None:
     versions = preflight(parse(args))
     assert set(versions) == {"index", "claims", "generator", "persuasion", "sentiment", "clip"}
+
+
+def test_of_a_registry_the_current_version_is_checked_and_reported(args: dict[str, Any], tmp_path: Path) -> None:
+    expected = preflight(parse(args))
+    for kind in ("generator", "persuasion", "sentiment", "clip"):
+        root = tmp_path / "registry" / kind
+        publish(root, Path(args[kind]["model"]), kind)
+        args[kind]["model"] = str(root)
+    assert preflight(parse(args)) == expected
+    (current(tmp_path / "registry" / "clip") / "config.json").unlink()
+    with pytest.raises(ArtifactError, match=r"config\.json' is missing"):
+        preflight(parse(args))
+
+
+def test_a_registry_of_another_kind_is_refused(args: dict[str, Any], tmp_path: Path) -> None:
+    publish(tmp_path / "registry", Path(args["persuasion"]["model"]), "persuasion")
+    args["sentiment"]["model"] = str(tmp_path / "registry")
+    with pytest.raises(ArtifactError, match="'persuasion' directory, 'sentiment' was expected"):
+        build(args)
 
 
 def test_a_model_directory_with_a_wrong_hash_is_refused(args: dict[str, Any]) -> None:

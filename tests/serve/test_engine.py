@@ -12,6 +12,7 @@ from artifacts.card import ArtifactError
 from serve.config import GeneratorSettings
 from serve.engine import Adapters, DraftCache, Engine
 from serve.exchange import Adapter, DraftQuery, Drafts
+from tests.models import make_bert
 
 
 def test_drafts_come_back_under_their_own_key():
@@ -161,3 +162,24 @@ async def test_a_prompt_of_which_no_draft_is_sure_is_not_written_again_for_every
     assert (first.texts, first.cached) == (("aaaaa",), False)
     assert (second.texts, second.cached, second.output_tokens) == (("aaaaa",), True, 0)
     assert engine.written == 2
+
+
+def test_a_model_that_does_not_know_the_tags_of_its_prompts_is_refused_before_an_engine_starts(tmp_path):
+    with pytest.raises(ValueError, match=r"generator model: .* does not know the tag <\|copy\|>; .*prompt_style: chat"):
+        Engine(GeneratorSettings(model=str(make_bert(tmp_path))))
+
+
+@pytest.mark.parametrize("broken", [{"cumulative_logprob": float("nan")}, {"token_ids": []}])
+async def test_a_model_that_can_not_write_is_found_out_by_its_first_draft(broken):
+    engine = CountingEngine()
+    await engine.warm_up()
+    writes = engine.complete
+
+    async def complete(*given: object, **more: object) -> object:
+        output = await writes(*given, **more)
+        vars(output.outputs[0]).update(broken)
+        return output
+
+    engine.complete = complete
+    with pytest.raises(ValueError, match="can't write; its weights are damaged"):
+        await engine.warm_up()

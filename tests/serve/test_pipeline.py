@@ -162,3 +162,21 @@ def test_the_pipeline_knows_neither_ray_nor_torch_nor_vllm():
     code = "import sys, serve.pipeline; print({'ray', 'torch', 'vllm', 'faiss', 'transformers', 'open_clip'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+async def test_the_versions_of_an_answer_are_those_that_served_it():
+    stages = FakeStages(COAT, GOOD)
+    stages.drafts = replace(stages.drafts, version="g2")
+    stages.versions = {"persuasion": "p2", "sentiment": "s2", "fusion": "c2"}
+    stages.found = replace(stages.found, index="i2")
+    request = CopyRequest(channel="sms", product_id="coat", seed=1)
+    answer = await make_pipeline(stages, versions={"claims": "k1"}).answer(request, "r", NOW)
+    assert answer.versions == {"claims": "k1", "generator": "g2", "persuasion": "p2", "sentiment": "s2", "clip": "c2", "index": "i2"}
+
+
+async def test_a_stage_that_did_not_serve_has_no_version_in_the_answer():
+    stages = FakeStages(COAT, GOOD, failures={"generator": "too busy", "sentiment": "not running"})
+    stages.drafts = replace(stages.drafts, version="g2")
+    stages.versions = {"persuasion": "p2", "sentiment": "s2"}
+    request = CopyRequest(channel="sms", product_id="coat", seed=1)
+    assert (await make_pipeline(stages, versions={}).answer(request, "r", NOW)).versions == {"persuasion": "p2"}

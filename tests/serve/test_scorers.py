@@ -10,7 +10,7 @@ import pytest
 
 from artifacts.card import ArtifactError, write_card
 from copywriting.principles import PRINCIPLES
-from serve.scorers import SCORERS
+from serve.scorers import SCORERS, opened
 from serve.scorers.classifier import MAX_TOKENS, Classifier
 from serve.scorers.persuasion import PersuasionScorer
 from serve.scorers.sentiment import SentimentScorer
@@ -139,3 +139,21 @@ def test_a_model_that_does_not_match_its_card_is_refused(tmp_path):
 
 def test_every_scorer_is_in_the_dict():
     assert {"persuasion": PersuasionScorer, "sentiment": SentimentScorer} == SCORERS
+
+
+def test_a_scorer_tells_the_version_of_its_model(tmp_path):
+    model = make_bert(tmp_path / "model", MOODS)
+    assert opened("sentiment", str(model), 1).version == str(model)
+    card = write_card(model, kind="sentiment", name="m", command="python -m train.sentiment", seed=0)
+    assert opened("sentiment", str(model), 1).version == card.version
+
+
+def test_a_model_whose_weights_are_damaged_is_refused_before_it_serves(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    model = make_bert(tmp_path / "model", MOODS)
+    weights = load_file(model / "model.safetensors")
+    weights["classifier.bias"][:] = float("nan")
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"sentiment model: .* gives scores outside \[0, 1\]"):
+        opened("sentiment", str(model), 1)

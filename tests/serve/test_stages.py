@@ -129,3 +129,7 @@ async def test_the_state_node_starts_without_its_database_and_says_so_when_asked
             await question
     (tmp_path / "folder").unlink()
     assert await node.ready()
+
+
+def test_the_node_of_the_index_tells_its_version(retrieval):
+    assert retrieval.ready().version == find(retrieval, anonymous("en-US")).index != ""

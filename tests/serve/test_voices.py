@@ -1,6 +1,7 @@
 """Brand voices come and go while the graph serves."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -66,12 +67,11 @@ def test_a_damaged_pointer_costs_its_own_voice_alone(tmp_path):
     assert [bool(voice.fault) for voice in voices.all()] == [False, True]
 
 
-def test_an_adapter_of_another_generator_is_not_used_and_its_guide_is(tmp_path):
+def test_an_adapter_knows_the_generator_that_it_was_trained_on(tmp_path):
     publish_voice(tmp_path, "almanac", base="aaa")
-    voice = Voices(tmp_path, "bbb").get("almanac")
-    assert voice.adapter is None
-    assert voice.fault == "voice almanac: its adapter was trained on generator aaa, bbb serves; its guide alone is followed"
-    assert Voices(tmp_path, "aaa").get("almanac").adapter is not None
+    adapter = Voices(tmp_path).get("almanac").adapter
+    assert adapter.misfit("bbb") == "voice almanac: its adapter was trained on generator aaa, bbb serves; its guide alone is followed"
+    assert (adapter.misfit("aaa"), adapter.misfit(""), replace(adapter, base="").misfit("bbb")) == ("", "", "")
 
 
 def test_an_adapter_that_is_too_large_for_the_engine_is_not_used(tmp_path):
@@ -92,7 +92,7 @@ def test_a_guide_alone_is_a_voice_and_may_be_edited_where_it_lies(tmp_path):
 
 async def answer_in(tmp_path, stages, **fields):
     request = CopyRequest(channel="sms", product_id="coat", brand_voice="almanac", **fields)
-    return await make_pipeline(stages, voices=Voices(tmp_path, "abc")).answer(request, "r", NOW)
+    return await make_pipeline(stages, voices=Voices(tmp_path)).answer(request, "r", NOW)
 
 
 async def test_the_generator_is_told_the_adapter_and_the_answer_its_version(tmp_path):
@@ -113,11 +113,22 @@ async def test_a_tone_that_is_asked_for_goes_before_the_guides(tmp_path):
 
 
 async def test_an_adapter_that_is_not_used_is_named_among_what_the_answer_does_without(tmp_path):
-    publish_voice(tmp_path, "almanac", base="other")
+    publish_voice(tmp_path, "almanac", rank=64)
     stages = FakeStages(COAT, GOOD)
     answer = await answer_in(tmp_path, stages)
     assert stages.calls["generator"][0].adapter is None
-    assert "trained on generator other" in answer.degraded[0]
+    assert "has rank 64" in answer.degraded[0]
+
+
+async def test_what_the_generator_did_without_is_named_once(tmp_path):
+    publish_voice(tmp_path, "almanac", base="aaa")
+    stages = FakeStages(COAT, ["{name}现在{price}，慢慢看，只剩99件"])  # no draft passes: they are asked for twice
+    adapter = Voices(tmp_path).get("almanac").adapter
+    stages.drafts = replace(stages.drafts, version="bbb", faults=(adapter.misfit("bbb"),))
+    answer = await answer_in(tmp_path, stages)
+    assert len(stages.calls["generator"]) == 2
+    assert [entry for entry in answer.degraded if entry.startswith("voice")] == [adapter.misfit("bbb")]
+    assert answer.versions["generator"] == "bbb"
 
 
 async def test_a_phrase_that_the_brand_always_says_is_in_every_piece(tmp_path):
@@ -130,7 +141,7 @@ def test_voices_are_told_with_what_is_wrong_with_them(tmp_path):
     fine, damaged = publish_voice(tmp_path, "almanac"), publish_voice(tmp_path, "kiosk")
     publish_voice(tmp_path, "old", base="aaa")
     (damaged / "adapter_config.json").write_text("{}")
-    almanac, kiosk, old = Voices(tmp_path, "bbb").all()
+    almanac, kiosk, old = Voices(tmp_path).all("bbb")
     assert (almanac.name, almanac.version, almanac.adapter, almanac.fault) == ("almanac", fine.name.removeprefix("v-"), True, "")
     assert almanac.says == {"en": "quietly", "zh": "quietly"}
     assert (kiosk.adapter, "can't be used" in kiosk.fault) == (False, True)

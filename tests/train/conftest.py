@@ -61,10 +61,11 @@ def ray_cluster() -> Iterator[None]:
     """One local Ray node; workers can import what lies beside the tests."""
     import ray
 
+    from train.cluster import start
+
     ours = not ray.is_initialized()
     if ours:
-        environment = {"PYTHONPATH": os.pathsep.join((str(_HERE), str(_HERE.parents[1])))}
-        ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": environment})
+        start(4, {"PYTHONPATH": os.pathsep.join((str(_HERE), str(_HERE.parents[1])))})
     yield
     if ours:
         ray.shutdown()

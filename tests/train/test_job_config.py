@@ -182,16 +182,16 @@ def test_the_learning_rate_rises_then_falls_to_five_percent():
 
 
 def test_ranks_share_an_epoch_equally_and_nothing_twice():
-    batches = [shard(103, 8, seed=1, epoch=2, rank=rank, world=3, lengths=list(range(103))) for rank in range(3)]
+    batches = [shard(103, 24, seed=1, epoch=2, rank=rank, world=3, lengths=list(range(103))) for rank in range(3)]
     assert [len(own) for own in batches] == [4, 4, 4]
     seen = [number for own in batches for batch in own for number in batch]
     assert len(seen) == len(set(seen)) == 96
-    assert batches[0] == shard(103, 8, seed=1, epoch=2, rank=0, world=3, lengths=list(range(103)))
-    assert batches[0] != shard(103, 8, seed=1, epoch=3, rank=0, world=3, lengths=list(range(103)))
+    assert batches[0] == shard(103, 24, seed=1, epoch=2, rank=0, world=3, lengths=list(range(103)))
+    assert batches[0] != shard(103, 24, seed=1, epoch=3, rank=0, world=3, lengths=list(range(103)))
 
 
 def test_data_smaller_than_a_batch_is_repeated_to_fill_it():
-    assert [len(batch) for batch in shard(3, 8, seed=0, epoch=0, rank=1, world=2)] == [8]
+    assert [len(batch) for batch in shard(3, 16, seed=0, epoch=0, rank=1, world=2)] == [8]
 
 
 def test_progress_prints_phases_and_keeps_reports(tmp_path):

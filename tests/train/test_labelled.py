@@ -77,7 +77,9 @@ def test_rows_that_say_they_are_held_out_are_the_ones_held_out():
 
 
 def test_a_leak_is_seen_through_width_case_and_space():
-    assert leaks([Labelled("Very  GOOD", "positive")], [Labelled("ｖery good", "positive"), Labelled("bad", "negative")]) == ["ｖery good"]
+    again = Labelled("ｖery good", "positive")
+    assert leaks([Labelled("Very  GOOD", "positive")], [again, Labelled("bad", "negative")]) == [again]
+    assert not leaks([Labelled("Very  GOOD", "positive", context="How was it?")], [again])  # said after something else
 
 
 def test_one_label_or_too_few_texts_are_refused():

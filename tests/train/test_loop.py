@@ -49,7 +49,7 @@ def test_a_step_in_parts_is_the_same_step(accumulate):
 
 
 def test_parts_are_of_nearly_the_same_length_and_none_is_empty():
-    assert [len(part) for part in in_parts(range(10), 4)] == [3, 3, 3, 1]
+    assert [len(part) for part in in_parts(range(10), 4)] == [2, 3, 2, 3]
     assert [list(part) for part in in_parts([5, 6], 8)] == [[5], [6]]
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from artifacts.card import Card
 from train import generator, persuasion
 from train.charts import calibration, confusion_counts, reliability_bins
 from train.classifier import ClassifierConfig, start
+from train.examples import example
 from train.exhibits import Exhibits, Predictions, Sample, classified_exhibits, read_exhibits, write_exhibits
-from train.generator import CopyLoss, GeneratorConfig
+from train.generator import CopyLoss, GeneratorConfig, prompt_ids
 from train.history import read_history
 from train.job import launch
 from train.judged_copy import LABELS, examination
@@ -226,14 +228,16 @@ def test_a_generator_writes_the_same_samples_whenever_it_is_asked(pieces, copybo
     tokenizer, model = generator.start(
         GeneratorConfig(name="tiny", out=tmp_path, copybook=copybook_directory, tokenizer=tokenizer_directory, **sizes)
     )
-    asked = {"tokenizer": tokenizer, "style": "compact", "pieces": pieces[:3], "seed": 3}
+    briefs = [example(piece, Random(1)).brief for piece in pieces[:3]]
+    prompts = [(prompt_ids(brief, tokenizer, "compact"), piece.template) for brief, piece in zip(briefs, pieces, strict=False)]
+    asked = {"tokenizer": tokenizer, "asked": prompts, "seed": 3}
     before = torch.get_rng_state()
     shown = generator.exhibits(CopyLoss(model.eval()), **asked)
     assert torch.equal(before, torch.get_rng_state())
     assert {sample.reference for sample in shown.samples} == {piece.template for piece in pieces[:3]}
     assert all(sample.prompt and sample.written for sample in shown.samples) and len({sample.written for sample in shown.samples}) == 3
     assert generator.exhibits(CopyLoss(model), **asked) == shown
-    assert generator.exhibits(CopyLoss(model), **asked | {"pieces": []}) == Exhibits()
+    assert generator.exhibits(CopyLoss(model), **asked | {"asked": []}) == Exhibits()
 
 
 @pytest.mark.ray

@@ -133,6 +133,24 @@ def test_a_failing_loop_names_the_run_and_how_to_go_on(ray_cluster, generator_co
         launch(generator.loop, config, kind="generator", data=[])
 
 
+def test_the_best_weights_are_exported_where_a_metric_is_named(ray_cluster, tmp_path):
+    config = line_config(tmp_path, workers=1, batch_size=16, epochs=1, learning_rate=3.0, keep_best="error")
+    card = launch(line, config, kind="line", data=[])
+    errors = [report["error"] for report in reports(tmp_path, card.config["run"])][:-1]
+    assert min(errors) < errors[-1], "a learning rate so high that the last step is not the best"
+    assert card.metrics["error"] == pytest.approx(min(errors), rel=1e-5)
+    with pytest.raises(TrainingError, match=r"keep_best = 'accuracy': the run doesn't report it; name one of error"):
+        launch(line, config.model_copy(update={"keep_best": "accuracy", "max_failures": 0}), kind="line", data=[])
+
+
+def test_a_batch_in_parts_trains_two_workers_to_the_same_line(ray_cluster, tmp_path):
+    errors = {}
+    for accumulate in (1, 2):
+        config = line_config(tmp_path / str(accumulate), epochs=3, accumulate=accumulate, precision="fp32", checkpoint_every_s=60)
+        errors[accumulate] = launch(line, config, kind="line", data=[]).metrics["error"]
+    assert errors[2] == pytest.approx(errors[1], rel=1e-3)
+
+
 def test_the_sentiment_scorer_says_how_many_reviews_it_left_out_and_when_consent_was_asked_for(
     ray_cluster, tmp_path, tokenizer_directory, capsys
 ):

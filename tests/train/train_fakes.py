@@ -1,7 +1,8 @@
-"""A loop small enough to read at a glance, which workers import: a line fitted to points, with a worker that dies once if asked to; a
-line that shows itself; and the reviews of a shop of four shoppers."""
+"""Loops small enough to read at a glance, which workers import: a line fitted to points, with a worker that dies once if asked to; a
+Llama that learns by heart; a line that shows itself; and the reviews of a shop of four shoppers."""
 
 import os
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from retrieval import schemas, tables
+from train import worker
 from train.exhibits import Exhibits, Sample
 from train.loop import Batch, Recipe, fit, seed_everything
 from train.settings import TrainConfig
@@ -47,6 +50,42 @@ def line(config: LineConfig) -> None:
         export=lambda model, directory: (directory.mkdir(), torch.save(model.state_dict(), directory / "line.pt"))[1],
     )
     fit(config, nn.Linear(4, 1), recipe)
+
+
+class ReciterConfig(TrainConfig):
+    """A Llama of two layers."""
+
+    dies_once_at: Path | None = None
+    """A file that the last worker leaves behind when it dies, in epoch 3."""
+    seconds_per_batch: float = 0.0
+
+
+def reciter(config: ReciterConfig) -> None:
+    """Learn three sequences of twelve tokens by heart."""
+    seed_everything(config.seed)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 64}
+    model = LlamaForCausalLM(LlamaConfig(**sizes, tie_word_embeddings=True))
+    rows = torch.randint(64, (12, 12), generator=torch.Generator().manual_seed(1))
+
+    def batch(numbers: Sequence[int], epoch: int) -> Batch:
+        time.sleep(config.seconds_per_batch)
+        if config.dies_once_at and epoch == 3 and worker.rank() == worker.world_size() - 1 and not config.dies_once_at.exists():
+            config.dies_once_at.touch()
+            os._exit(1)
+        return {"input_ids": rows[list(numbers)]}
+
+    def loss(model: nn.Module, batch: Batch) -> torch.Tensor:
+        return model(input_ids=batch["input_ids"], labels=batch["input_ids"]).loss
+
+    recipe = Recipe(
+        count=len(rows),
+        batch=batch,
+        loss=loss,
+        evaluate=lambda model: {"validation_loss": float(loss(model, {"input_ids": rows}))},
+        export=lambda model, directory: model.save_pretrained(directory),
+        exhibits=lambda model: Exhibits(samples=(Sample("tied", "True", str(model.lm_head.weight is model.model.embed_tokens.weight)),)),
+    )
+    fit(config, model, recipe)
 
 
 class ShownConfig(TrainConfig):

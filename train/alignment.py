@@ -1,0 +1,234 @@
+"""Align a generator with what people prefer: DPO or IPO on pairs of texts, of which one did better.
+
+    python -m train.alignment --set data=pairs.jsonl --base DIR --out DIR [--set method=lora] [--set key=value] [--resume RUN]
+    python -m train.alignment --set data=null --set reward=models/persuasion --base DIR --out DIR   # pairs of the base's own texts
+
+Data: a table of preferences or of A/B outcomes with their prompts (`train/preferences.py`); or, with `reward`, what a persuasion model
+makes of texts that the base writes (`train/rewarded.py`). Reference: the base as the run finds it, whose log-probabilities are computed
+once. Loss: `train/preference_loss.py`. What learns: all of the base, or an adapter (`train/tuning.py`). Held out: `validation`, else
+whole prompts.
+
+Metrics: `preference_accuracy`, the share of held-out pairs whose better text has the higher implicit reward (ties count half); `margin`,
+by how much, in nats of beta × log π/π_ref; `chosen_gain` and `rejected_gain`, by how much a text grew likelier than the reference has it;
+`drift`, by how much a token of these texts grew less likely, which estimates KL(π_ref‖π) where the base wrote them; `validation_loss`.
+TRL has these losses, too, in a trainer with a loop and checkpoints of its own; here a run is one like every other. Online learning (PPO,
+GRPO) is not here.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from train import preferences, rewarded, worker
+from train.completions import IGNORED, Encoded, TooLong, check_template, collate, dialogue_prompt_ids, encode_dialogue, fitted
+from train.exhibits import Exhibits, Sample
+from train.job import launch, run_command
+from train.language_model import KIND, export, reach, start, start_tokenizer, written
+from train.loop import Batch, Recipe, fit, seed_everything
+from train.metrics import Floats
+from train.pairs import PairColumns
+from train.preference_loss import LossName, Objective, TextChances
+from train.preferences import Preference, PreferenceColumns, Preferences
+from train.rewarded import RewardedConfig
+from train.settings import ConfigError, InputPath, read_command_line
+from train.tuning import ADAPTER, adapted, budget
+from train.worker import tell
+
+_SAMPLES = 12
+_TOGETHER = 16
+
+
+class AlignmentConfig(RewardedConfig):
+    """What alignment needs besides a base."""
+
+    data: InputPath | None = None
+    """A table of preferences."""
+    validation: InputPath | None = None
+    """A table of its own to be held out; none means a share of `data`. Prompts that stand in both are left out of the training."""
+    columns: PreferenceColumns = PreferenceColumns()
+    pair_columns: PairColumns = PairColumns()
+    loss: LossName = "sigmoid"
+    beta: float = Field(default=0.1, gt=0)
+    """How dear it is to leave the reference."""
+    length_normalised: bool = False
+    """Log-probabilities per token, so that length by itself is no reward; `beta` then wants to be larger (2 or so)."""
+    rpo_alpha: float = Field(default=0.0, ge=0)
+    """Weight of the chosen text's own loss."""
+    too_long: TooLong = "leave_out"
+    """What happens to a pair of which a text has more tokens than `max_position`; either is counted and told."""
+    held_out: float = Field(default=0.1, gt=0, lt=0.5)
+
+    @model_validator(mode="after")
+    def _has_pairs_and_a_base(self) -> Self:
+        if self.base is None:
+            raise ValueError("base is not given; name the directory of the generator to align")
+        if self.data is None and self.reward is None:
+            raise ValueError("neither data nor reward is given; name a table of pairs, or a persuasion model that judges the base's texts")
+        return self
+
+    @property
+    def objective(self) -> Objective:
+        """The loss."""
+        return Objective(self.loss, self.beta, self.length_normalised, self.rpo_alpha)
+
+
+class Pairs:
+    """Pairs as tokens, with the reference's log-probabilities. `encoded` holds the chosen text and the rejected one of each."""
+
+    def __init__(self, rows: Sequence[Preference], tokenizer: PreTrainedTokenizerFast, config: AlignmentConfig) -> None:
+        limit = reach(config)
+        self.rows, self.encoded, self.too_long = [], [], 0
+        for row in rows:
+            both = [encode_dialogue(one, tokenizer, config.prompt_style, "last") for one in (row.chosen, row.rejected)]
+            self.too_long += any(len(tokens) > limit for tokens, _ in both)
+            kept = [short for one in both if (short := fitted(one, limit, config.too_long))]
+            if len(kept) == 2 and kept[0] != kept[1]:  # cut texts may be the same
+                self.rows.append(row)
+                self.encoded.append((kept[0], kept[1]))
+        self._pad = int(tokenizer.pad_token_id)
+        self.reference = torch.zeros(2, len(self.rows))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, numbers: Sequence[int]) -> dict[str, Tensor]:
+        """The chosen texts, then the rejected ones; all but `chance` (pairs,) have 2 × pairs rows."""
+        both: list[Encoded] = [self.encoded[number][side] for side in (0, 1) for number in numbers]
+        tokens = [sum(label != IGNORED for label in labels[1:]) for _, labels in both]
+        return collate(both, self._pad) | {
+            "reference": self.reference[:, list(numbers)].flatten(),
+            "tokens": torch.tensor(tokens, dtype=torch.float32),
+            "chance": torch.tensor([self.rows[number].chance for number in numbers]),
+        }
+
+    @torch.no_grad()
+    def ask(self, model: Any) -> Tensor:
+        """(2, pairs): log-probability of each chosen text and of each rejected one."""
+        device = next(model.parameters()).device
+        found = []
+        for begin in range(0, len(self), _TOGETHER):
+            numbers = range(begin, min(begin + _TOGETHER, len(self)))
+            batch = {key: value.to(device) for key, value in self.batch(numbers).items()}
+            said, _ = model(**_read(batch))
+            found.append(said.float().cpu().view(2, -1))
+        return torch.cat(found, 1)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of the longer text of each."""
+        return [max(len(tokens) for tokens, _ in both) for both in self.encoded]
+
+
+def _read(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the model reads of a batch."""
+    return {name: batch[name] for name in ("input_ids", "labels", "attention_mask")}
+
+
+def loop(config: AlignmentConfig) -> None:
+    """One worker's part of the run: what is trained on what."""
+    seed_everything(config.seed)
+    tokenizer, base = start(config)
+    found = parts(config)
+    training, held_out = (Pairs(rows, tokenizer, config) for rows in (found.training, found.held_out))
+    told = found.left_out | {f"of more than {reach(config)} tokens": training.too_long + held_out.too_long}
+    if left_out := ", ".join(f"{count} {reason}" for reason, count in told.items() if count):
+        tell({"phase": f"left out or cut beside {len(training)} + {len(held_out)} pairs: {left_out}"})
+    if not len(training) or not len(held_out):
+        raise ValueError(f"no pair of at most {reach(config)} tokens to learn from or to judge; raise max_position or --set too_long=cut")
+    tell({"phase": f"asking the reference about {len(training) + len(held_out)} pairs"})
+    reference = TextChances(base.to(worker.device())).eval()
+    for pairs in (training, held_out):
+        pairs.reference = pairs.ask(reference)
+    model = TextChances(adapted(base, config))
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        said, penalty = model(**_read(batch))
+        total: Tensor = config.objective(said, batch) + penalty
+        return total
+
+    recipe = Recipe(
+        count=len(training),
+        batch=lambda numbers, epoch: training.batch(numbers),
+        loss=loss,
+        evaluate=partial(judge, pairs=held_out, objective=config.objective),
+        export=partial(export, tokenizer=tokenizer, config=config),
+        lengths=training.lengths,
+        exhibits=partial(exhibits, pairs=held_out, tokenizer=tokenizer, config=config),
+        after_step=budget(model.language_model),
+    )
+    fit(config, model, recipe)
+
+
+def parts(config: AlignmentConfig) -> Preferences:
+    """The pairs. Raises ConfigError for a table that can't be used."""
+    assert config.data is not None  # made by `rewarded` where it wasn't given
+    return preferences.parts(config.data, config.validation, config.columns, config.pair_columns, config.held_out, config.seed)
+
+
+def judge(model: nn.Module, *, pairs: Pairs, objective: Objective) -> dict[str, float]:
+    """The metrics that the module's docstring names."""
+    said = pairs.ask(model)
+    batch = pairs.batch(range(len(pairs)))
+    margins = margins_of(said, pairs, objective)
+    gains = said - pairs.reference
+    return {
+        "preference_accuracy": float((margins > 0).mean() + (margins == 0).mean() / 2),
+        "margin": float(margins.mean()),
+        "chosen_gain": float(gains[0].mean()),
+        "rejected_gain": float(gains[1].mean()),
+        "drift": float(-gains.sum() / batch["tokens"].sum()),
+        "validation_loss": float(objective(said.flatten(), batch)),
+    }
+
+
+def margins_of(said: Tensor, pairs: Pairs, objective: Objective) -> Floats:
+    """(pairs,): by how much the chosen text's implicit reward is above the rejected one's."""
+    tokens = pairs.batch(range(len(pairs)))["tokens"].view(2, -1)
+    ratios = objective.ratios(said, pairs.reference, tokens)
+    return np.asarray(objective.beta * (ratios[0] - ratios[1]), dtype=np.float64)
+
+
+def exhibits(model: Any, *, pairs: Pairs, tokenizer: PreTrainedTokenizerFast, config: AlignmentConfig) -> Exhibits:
+    """The held-out margins, and what the model writes for a dozen of their prompts beside the chosen text."""
+    rows = list({row.chosen.asked: row for row in pairs.rows}.values())[:_SAMPLES]
+    prompts = [dialogue_prompt_ids(row.chosen, tokenizer, config.prompt_style) for row in rows]
+    texts = written(model.language_model, tokenizer, prompts, config.seed)
+    samples = [Sample(tokenizer.decode(prompt), row.chosen.answer, text) for prompt, row, text in zip(prompts, rows, texts, strict=True)]
+    return Exhibits(margins=margins_of(pairs.ask(model), pairs, config.objective), samples=tuple(samples))
+
+
+def checked(config: AlignmentConfig) -> AlignmentConfig:
+    """The config with its table of pairs, which is made here where a reward is given. Raises ConfigError for what can't be used."""
+    try:
+        tokenizer = start_tokenizer(config)
+        if config.prompt_style == "chat":
+            check_template(tokenizer, "prompt_style = 'chat'")
+        if config.reward and config.data is None:
+            config = config.model_copy(update={"data": rewarded.make(config)})
+        if any(row.chosen.chat for row in parts(config).training):
+            check_template(tokenizer, "messages in the data")
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return config
+
+
+def main() -> None:
+    """The command line."""
+    config, resume = read_command_line(AlignmentConfig, Path("train/configs/alignment.yaml"))
+    config = checked(config)
+    data = [path for path in (config.data, config.validation, config.reward, config.base) if path]
+    card = launch(loop, config, kind=ADAPTER if config.as_adapter else KIND, data=data, resume=resume)
+    print({key: round(value, 4) for key, value in card.metrics.items()})
+
+
+if __name__ == "__main__":
+    run_command(main)
