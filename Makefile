@@ -55,8 +55,14 @@ benchmarks: setup  ## every published figure, one after another
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_sentiment zh
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_sentiment en
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_persuasion
+	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_strategies
+	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_generator
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_clip
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_response
+	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_private
+	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_augment
+	$(BIN)/python -m benchmarks.train_kills
+	$(BIN)/python -m benchmarks.train_speed
 	$(BIN)/python -m pip install -q --editable '.[benchmarks]' --no-deps hnswlib implicit
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.recommend

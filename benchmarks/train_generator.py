@@ -2,8 +2,8 @@
 
     python -m benchmarks.train_generator [--minutes 25] [--trial]         # advertisegen/train5k.jsonl.gz from the folder in SUASION_DATA
 
-The last 500 rows are the examination; whoever shares their attributes is left out of the training, and 200 more rows choose nothing but
-the report's curve. The tokenizer is learned on the training texts, with each attribute as one token; attributes stand in a fixed order,
+The last 500 rows are the examination; whoever shares their attributes is left out of the training, and the settings were chosen by the
+loss on 200 others. The tokenizer is learned on the training texts, with each attribute as one token; attributes stand in a fixed order,
 the most general first. Texts are sampled as ChatGLM's were (top-p 0.7, temperature 0.95), and for a second figure the nearest of several
 samples to the others is taken (benchmarks/consensus.py). Beside them: the copy of the training row whose attributes are nearest.
 

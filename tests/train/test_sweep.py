@@ -241,7 +241,7 @@ def test_a_sweep_of_which_no_trial_left_a_model_is_an_error_with_the_reasons():
 
 @pytest.mark.ray
 def test_a_sweep_goes_on_after_a_trial_that_failed_stops_the_worse_one_and_publishes_the_best(ray_cluster, tmp_path):
-    one_at_a_time, held = int(ray.cluster_resources()["CPU"]), cluster.places()
+    one_at_a_time, before = int(ray.cluster_resources()["CPU"]), cluster.places()
     sizes = {"threads_per_worker": one_at_a_time, "batch_size": 16, "checkpoint_every_s": 1e-6, "clip_norm": 1e30, "max_failures": 0}
     config = LineConfig(name="line", out=tmp_path / "out", storage=str(tmp_path), **sizes)
     settings = [{"learning_rate": rate} for rate in (1e38, 0.1, 1e-6)]
@@ -256,6 +256,6 @@ def test_a_sweep_goes_on_after_a_trial_that_failed_stops_the_worse_one_and_publi
     assert best["command"] == f"python -m line --set learning_rate=0.1 --out {config.out}"
     assert (worse["name"], worse["state"]) == ("trial_03", "stopped early")
     assert failed["state"] == "failed" and failed["reason"].startswith("worker 0 failed: loss = ")
-    assert cluster.places() <= held, "the trial that was stopped holds no place"
+    assert cluster.places() <= before, "the trial that was stopped holds no place"
     again = sweep(LINE, config, read_plan(tmp_path / "sweep"), resume=True)  # all trials have ended: only the tables and the model are made
     assert again.version == card.version
