@@ -67,7 +67,9 @@ def _of_recommender(config: RecommenderConfig) -> list[Path]:
 RUNS: dict[str, Run] = {
     "train.sentiment": Run(SentimentConfig, sentiment.loop, sentiment.KIND, _of_sentiment),
     "train.persuasion": Run(PersuasionConfig, persuasion.loop, persuasion.KIND, _paths("copybook", "pairs", "tokenizer", "base")),
-    "train.generator": Run(GeneratorConfig, generator.loop, language_model.KIND, _paths("copybook", "data", "validation", "tokenizer", "base")),
+    "train.generator": Run(
+        GeneratorConfig, generator.loop, language_model.KIND, _paths("copybook", "data", "validation", "tokenizer", "base")
+    ),
     "train.clip": Run(ClipConfig, clip.loop, CLIP, _paths("data", "images", "tokenizer", "base")),
     "train.recommender": Run(RecommenderConfig, recommender.loop, RECOMMENDER, _of_recommender),
 }
