@@ -5,6 +5,7 @@
 What is asked depends on what the model's card says it is.
 
 sentiment    columns text, label and any for --slices and --cluster: accuracy, precision, recall, macro F1, ROC-AUC, log loss, ECE
+strategies   the same, where a text has one label
 persuasion   columns first, second, better (1 or 2): the share of pairs of which the better one is scored higher
 generator    columns prompt, reference, locale: perplexity, and of texts that it writes BLEU-4, ROUGE, chrF, distinct-n, self-BLEU;
              plain numbers, with --against those of both side by side. Adapters and brand voices, too, on their base (--base DIR)
@@ -74,15 +75,17 @@ class Asked:
         return self.column(self.cluster) if self.cluster else np.arange(self.table.num_rows)
 
 
-def sentiment(directory: Path, asked: Asked) -> Classified:
-    """What the model says to each text."""
+def labels(directory: Path, asked: Asked) -> Classified:
+    """What the model says to each text. Raises ConfigError for a model that gives a text several labels."""
     scorer = _Scorer(directory)
-    labels = [str(label) for label in asked.column("label").tolist()]
-    if unknown := sorted(set(labels) - scorer.numbers.keys()):
+    if scorer.several:
+        raise ConfigError(f"{directory}: gives a text several labels, each by itself; its card has its figures on held-out texts")
+    named = [str(label) for label in asked.column("label").tolist()]
+    if unknown := sorted(set(named) - scorer.numbers.keys()):
         raise ConfigError(f"{asked.path}: label {unknown[0]!r} is none of the model's; use {sorted(scorer.numbers)}")
     chances = softmax(scorer.logits(asked.column("text").tolist()) / scorer.temperature)
     slices = {name: asked.column(name) for name in asked.slices}
-    return Classified(chances, np.array([scorer.numbers[label] for label in labels]), asked.clusters, slices)
+    return Classified(chances, np.array([scorer.numbers[label] for label in named]), asked.clusters, slices)
 
 
 def persuasion(directory: Path, asked: Asked) -> Paired:
@@ -103,6 +106,7 @@ class _Scorer:
         self._max_tokens = int(read_card(directory).config["max_tokens"])
         self.numbers = {str(label): number for number, label in self._model.config.id2label.items()}
         self.temperature = float(getattr(self._model.config, "calibration_temperature", 1.0))
+        self.several = self._model.config.problem_type == "multi_label_classification"
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """(texts, labels)."""
@@ -131,7 +135,7 @@ def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: i
         if against:
             found.figures |= {f"{name}_of_the_other": value for name, value in generator(against, asked, seed, base).items()}
         return found
-    sit = sentiment if card.kind == "sentiment" else persuasion
+    sit = labels if _asked_as(card) == "labels" else persuasion
     sitting = sit(directory, asked)
     found.figures |= examined(sitting, seed=seed)
     if isinstance(sitting, Classified):
@@ -146,13 +150,17 @@ def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: i
 
 def _asked_as(card: Card) -> str:
     """The kind of examination; adapters are asked as the generators that they make of their bases."""
-    return "generator" if card.kind in generator_exam.KINDS else card.kind
+    if card.kind in generator_exam.KINDS:
+        return "generator"
+    return "labels" if card.kind in ("sentiment", "strategies") else card.kind
 
 
 def _verified(directory: Path) -> Card:
     card = read_card(directory)
-    if _asked_as(card) not in ("sentiment", "persuasion", "generator"):
-        raise ConfigError(f"{directory}: a {card.kind!r} directory can't be examined here; name a sentiment, persuasion or generator model")
+    if _asked_as(card) not in ("labels", "persuasion", "generator"):
+        raise ConfigError(
+            f"{directory}: a {card.kind!r} directory can't be examined here; name a sentiment, strategies, persuasion or generator model"
+        )
     return verify(directory, card.kind)
 
 

@@ -4,6 +4,9 @@ Ray Train no longer runs inside a Trainable of Ray Tune. A trial is a function o
 placed beside it, and `TuneReportCallback` brings what they report at checkpoints. The function itself takes no CPU, so a trial takes what
 its workers do, and as many run at once as the cluster has room for. Ray Tune's own restore goes on with a sweep that was interrupted;
 a trial in the middle goes on from its last checkpoint, and ASHA, whose memory Ray Tune does not keep, compares those that still run.
+
+A trial that is stopped early leaves its placement group and its controller: the group is removed here; the controller stays, doing nothing,
+until the sweep ends. That is why a trial of which a worker dies has failed, whatever `max_failures` says.
 """
 
 import logging
@@ -88,7 +91,8 @@ def _name(trial: RayTrial) -> str:
 def _trial(config: dict[str, Any]) -> None:
     """What Ray Tune runs for each trial."""
     one = config["trial"]
-    settings = worker.resolve(one["kind"]).model_validate(one["config"])
+    # a controller that outlives its trial must not start workers again when their places are taken away
+    settings = worker.resolve(one["kind"]).model_validate({**one["config"], "max_failures": 0})
     job.train(worker.resolve(one["loop"]), settings, run=one["name"], callbacks=[TuneReportCallback()])
 
 

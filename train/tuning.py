@@ -54,6 +54,8 @@ class TuningConfig(TrainConfig):
             raise ValueError("deliver = 'merged': a prefix is no change of weights; pass --set deliver=adapter, or method=lora to serve it")
         if self.method == "prefix" and self.recompute_activations:
             raise ValueError("recompute_activations = True: a prefix would be lost on the way; pass --set recompute_activations=false")
+        if self.method == "adalora" and self.parallel == "fsdp":
+            raise ValueError("parallel = 'fsdp' with method = 'adalora': it ranks whole matrices; pass --set parallel=ddp or method=lora")
         if self.method == "full" and self.deliver == ADAPTER:
             raise ValueError("deliver = 'adapter': method = 'full' has none; pass --set method=lora")
         return self

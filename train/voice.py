@@ -57,8 +57,8 @@ def loop(config: VoiceConfig) -> None:
     tokenizer, base = start(config)
     model = CopyLoss(adapted(base, config))
 
-    def export(_: Any, directory: Path) -> None:
-        save_adapter(model.language_model, directory)
+    def export(trained: Any, directory: Path) -> None:
+        save_adapter(trained.language_model, directory)
         shutil.copy(config.source / GUIDE, directory)
 
     learn(config, model, tokenizer, export)

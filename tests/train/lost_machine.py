@@ -33,7 +33,7 @@ def main() -> None:
     config = ReciterConfig(
         name="reciter", out=directory / "out", storage=str(directory), workers=2, min_workers=1, batch_size=3, max_failures=3,
         threads_per_worker=1, precision="fp32", learning_rate=0.01, report_every_s=1e-6, checkpoint_every_s=1e-6, epochs=5,
-        seconds_per_batch=0.5, start_timeout_s=30,
+        seconds_per_batch=2, start_timeout_s=30,
     )  # fmt: skip
     card = launch(reciter, config, kind="reciter", data=[])
     reports = map(json.loads, (directory / str(card.config["run"]) / "metrics.jsonl").read_text().splitlines())

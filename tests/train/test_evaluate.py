@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from artifacts.card import ArtifactError
+from artifacts.card import ArtifactError, write_card
+from tests.models import make_bert
 from train.evaluate import Asked, evaluate, markdown
 from train.settings import ConfigError
 from train.tables import read_table
@@ -38,6 +39,18 @@ def test_a_sentiment_model_is_examined_whole_by_slice_and_against_another(tmp_pa
     page = markdown(found)
     assert "By locale" in page
     assert f"Against {found.version}" in page
+
+
+def test_a_model_of_strategies_is_examined_where_it_gives_one_label(tmp_path):
+    directory = make_bert(tmp_path / "model", ("warmth", "value"))
+    write_card(directory, kind="strategies", name="tiny", command="pytest", seed=0, config={"max_tokens": 16})
+    rows = [{"text": text, "label": label} for text, label in (("warm wool coat", "warmth"), ("green tea", "value"))]
+    assert 0 <= evaluate(directory, asked(tmp_path, rows)).figures["accuracy"].value <= 1
+    config = directory / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"problem_type": "multi_label_classification"}))
+    write_card(directory, kind="strategies", name="tiny", command="pytest", seed=0, config={"max_tokens": 16})
+    with pytest.raises(ConfigError, match="gives a text several labels, each by itself"):
+        evaluate(directory, asked(tmp_path, rows))
 
 
 def test_a_persuasion_model_is_asked_for_the_better_of_two(tmp_path):

@@ -61,6 +61,17 @@ def test_adalora_in_packed_rows_leaves_a_whole_model_that_learned(ray_cluster, r
 
 
 @pytest.mark.ray
+def test_an_adapter_that_was_trained_in_shards_is_merged_into_the_whole_base(ray_cluster, run, base):
+    out = run(method="lora", rank=2, parallel="fsdp", workers=2, batch_size=8, epochs=6, learning_rate=0.03, optimizer="adamw")
+    card = verify(out, "generator")
+    assert card.metrics["validation_loss"] < card.metrics["before_validation_loss"] - 0.05
+    before, after = (AutoModelForCausalLM.from_pretrained(directory) for directory in (base, out))
+    assert after.lm_head.weight is after.model.embed_tokens.weight
+    changed = {name for name, value in after.state_dict().items() if not torch.equal(value, before.state_dict()[name])}
+    assert changed and all("_proj" in name for name in changed)
+
+
+@pytest.mark.ray
 def test_a_prefix_is_left_as_an_adapter_that_can_be_examined(ray_cluster, run, tmp_path):
     out = run(method="prefix", prefix_length=4, packing="false", epochs=2, weight_decay=0)
     assert verify(out, "adapter").files.keys() == {"adapter_config.json", "adapter_model.safetensors"}

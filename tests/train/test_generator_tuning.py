@@ -134,6 +134,7 @@ def test_a_prefix_also_writes(base, tmp_path):
     ("settings", "message"),
     [
         ({"method": "adalora", "rank": 12}, "first_rank = 12 is not above rank = 12"),
+        ({"method": "adalora", "parallel": "fsdp"}, "parallel = 'fsdp' with method = 'adalora': it ranks whole matrices"),
         ({"method": "prefix", "deliver": "merged"}, "a prefix is no change of weights"),
         ({"method": "prefix", "recompute_activations": True}, "a prefix would be lost"),
         ({"method": "full", "deliver": "adapter"}, "method = 'full' has none"),

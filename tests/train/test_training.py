@@ -74,8 +74,8 @@ def test_a_voice_changes_its_base_and_serves_once_it_is_published(
     chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     monkeypatch.setattr(sys, "argv", ["voice", "--config", "train/configs/voice.yaml", "--out", str(out), *chosen])
     voice.main()
-    held = Voices(voices, generator_card.version).get("quiet")
-    assert (held.fault, held.guide.says) == ("", {"en": "quietly"})
+    held = Voices(voices).get("quiet")
+    assert (held.fault, held.adapter.misfit(generator_card.version), held.guide.says) == ("", "", {"en": "quietly"})
     card = verify(Path(held.adapter.path), "voice")
     assert card.files.keys() == {"adapter_config.json", "adapter_model.safetensors", "guide.yaml"}
     assert (
