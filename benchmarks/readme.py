@@ -27,6 +27,7 @@ HEADLINES: tuple[tuple[str, str, str, str], ...] = (
     ("claims", "zh_first_p50_ms", "check and render one piece, p50, ms", "核对并填好一条文案，p50，毫秒"),
     ("catalogues_sample", "sample_first_by_the_model_percent", "answers whose first choice is the model's, %", "第一选择出自模型的回答，%"),
     ("decoding", "8_requests_grammar_ratio_to_free", "decoding under a grammar ÷ free, 8 requests", "带文法解码 ÷ 自由解码，8 个请求"),
+    ("train_kills", "generator_same_model", "the same model, bit by bit, after kills", "被反复杀掉之后逐位相同的模型"),
     ("train_sentiment_en", "minilm_accuracy", "sentiment, SST-2 dev, accuracy", "情感，SST-2 dev，准确率"),
     ("train_sentiment_zh", "textcnn_accuracy", "sentiment, online_shopping_10_cats, accuracy", "情感，online_shopping_10_cats，准确率"),
 )
