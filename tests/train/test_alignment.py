@@ -7,16 +7,17 @@ from random import Random
 
 import pytest
 import torch
+from tiny_generator import save_generator
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from artifacts.card import verify, write_card
+from artifacts.card import verify
 from copywriting.prompt import compact
 from train import alignment
 from train.alignment import AlignmentConfig, Pairs, checked, judge
 from train.examples import random_brief
 from train.exhibits import read_exhibits
 from train.job import launch
-from train.language_model import CopyLoss, LanguageModelConfig, export, start
+from train.language_model import start
 from train.pairs import PairColumns
 from train.preference_loss import Objective, TextChances
 from train.preferences import PreferenceColumns, parts, read_preferences
@@ -44,13 +45,7 @@ def shorter_is_better(path: Path, count: int = 80) -> Path:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory, tokenizer_directory) -> Path:
-    directory = tmp_path_factory.mktemp("base") / "base"
-    torch.manual_seed(0)
-    config = LanguageModelConfig(name="tiny", out=directory, tokenizer=tokenizer_directory, **SIZES)
-    tokenizer, model = start(config)
-    export(CopyLoss(model), directory, tokenizer=tokenizer, config=config)
-    write_card(directory, kind="generator", name="tiny", command="pytest", seed=0)
-    return directory
+    return save_generator(tmp_path_factory.mktemp("base") / "base", tokenizer_directory, SIZES)
 
 
 def config_of(base: Path, tmp_path: Path, **settings) -> AlignmentConfig:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_generator import save_generator
 from transformers import AutoModelForCausalLM
 
-from artifacts.card import verify, write_card
+from artifacts.card import verify
 from train import generator
 from train.evaluate import Asked, evaluate
-from train.language_model import CopyLoss, LanguageModelConfig, export, start
 from train.settings import ConfigError
 from train.tables import read_table
 
@@ -20,13 +20,7 @@ SIZES = {"hidden_size": 32, "layers": 1, "heads": 2, "kv_heads": 1, "intermediat
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory, tokenizer_directory) -> Path:
-    directory = tmp_path_factory.mktemp("base") / "base"
-    torch.manual_seed(0)
-    config = LanguageModelConfig(name="tiny", out=directory, tokenizer=tokenizer_directory, **SIZES)
-    tokenizer, model = start(config)
-    export(CopyLoss(model), directory, tokenizer=tokenizer, config=config)
-    write_card(directory, kind="generator", name="tiny", command="pytest", seed=0)
-    return directory
+    return save_generator(tmp_path_factory.mktemp("base") / "base", tokenizer_directory, SIZES)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from tiny_generator import save_generator
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from artifacts.card import ArtifactError, write_card
@@ -24,13 +25,7 @@ METHODS = ("lora", "adalora", "prefix")
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory, tokenizer_directory) -> Path:
-    directory = tmp_path_factory.mktemp("base") / "base"
-    torch.manual_seed(0)
-    config = LanguageModelConfig(name="tiny", out=directory, tokenizer=tokenizer_directory, **SIZES)
-    tokenizer, model = start(config)
-    export(CopyLoss(model), directory, tokenizer=tokenizer, config=config)
-    write_card(directory, kind="generator", name="tiny", command="pytest", seed=0)
-    return directory
+    return save_generator(tmp_path_factory.mktemp("base") / "base", tokenizer_directory, SIZES)
 
 
 def config_of(base, tmp_path, **settings) -> LanguageModelConfig:
