@@ -10,7 +10,8 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from train import classifier
 from train.classifier import ClassifierConfig, encode
-from train.explain import Explainer, Explanation, Piece, coloured, marked, merged, ngram_weights, page
+from train.explain import Explainer, merged, ngram_weights
+from train.explanation import Explanation, Piece, coloured, marked, page
 from train.ngrams import NgramClassifier
 from train.tokenizer import train_reader
 
