@@ -37,9 +37,9 @@ from retrieval.recommenders import registry
 from retrieval.recommenders.als import Als, AlsSettings, matrix
 from retrieval.recommenders.contract import History, PreferenceModel, Scoring, Vectors
 from retrieval.recommenders.popularity import Popularity
-from train import choices
 from train.recommender import RecommenderConfig, train
-from train.settings import load_config
+from train.run.settings import load_config
+from train.shoppers import choices
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIGS = PROJECT / "train" / "configs"

@@ -26,15 +26,15 @@ from torch import Tensor, nn
 from benchmarks.record import Figures, record
 from benchmarks.train_sentiment import NAMES, data_folder
 from serve.config import ROOT
-from train import classifier
-from train.augment import CopyNoise, Noise, noisy
-from train.classifier import ClassifierConfig, logits_of
-from train.judged_copy import examination
-from train.labelled import Columns, from_table, hold_out
-from train.loop import seed_everything
-from train.optimizers import learning_rate_share
 from train.persuasion import Lessons, PersuasionConfig, judged, known_loss
-from train.tables import read_table
+from train.run.loop import seed_everything
+from train.run.optimizers import learning_rate_share
+from train.run.tables import read_table
+from train.texts import classifier
+from train.texts.augment import CopyNoise, Noise, noisy
+from train.texts.classifier import ClassifierConfig, logits_of
+from train.texts.judged_copy import examination
+from train.texts.labelled import Columns, from_table, hold_out
 
 SEEDS = (1, 2, 3)
 TEXTS = 2_000

@@ -38,14 +38,14 @@ from benchmarks.train_sentiment import data_folder
 from demo.stage import VAR
 from multimodal.clip import ClipModel
 from serve.config import ROOT
-from train.captions import Picture, Sides, read_sides
-from train.clip_config import ClipConfig
-from train.clip_loss import LOSSES
-from train.exam import Rows, Sitting, examined
-from train.metrics import Floats
-from train.settings import load_config
-from train.tables import read_table
-from train.tokenizer import save_tokenizer, train_reader
+from train.exams.exam import Rows, Sitting, examined
+from train.pictures.captions import Picture, Sides, read_sides
+from train.pictures.clip_config import ClipConfig
+from train.pictures.clip_loss import LOSSES
+from train.reports.metrics import Floats
+from train.run.settings import load_config
+from train.run.tables import read_table
+from train.texts.vocabulary import save_tokenizer, train_reader
 
 CONFIG = ROOT / "train" / "configs" / "clip_products.yaml"
 WORK = VAR / "benchmarks" / "clip"

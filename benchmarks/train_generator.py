@@ -7,7 +7,7 @@ loss on 200 others. The tokenizer is learned on the training texts, with each at
 the most general first. Texts are sampled as ChatGLM's were (top-p 0.7, temperature 0.95), and for a second figure the nearest of several
 samples to the others is taken (benchmarks/consensus.py). Beside them: the copy of the training row whose attributes are nearest.
 
-BLEU-4 and ROUGE as train/text_metrics.py has them. ChatGLM's references and texts were cut to 64 of its tokens; its tokenizer is not
+BLEU-4 and ROUGE as train/exams/text_metrics.py has them. ChatGLM's references and texts were cut to 64 of its tokens; its tokenizer is not
 here, so both are cut to 100 characters, about as much, and the uncut figures stand beside. Its figures are on the official dev set, ours
 on our 500.
 """
@@ -38,10 +38,10 @@ from benchmarks.record import Figures, record
 from benchmarks.train_sentiment import data_folder
 from demo.stage import VAR
 from serve.config import ROOT
-from train.exam import Rows, examined
-from train.language_model import written
-from train.text_metrics import nearness
-from train.tokenizer import save_tokenizer, train_tokenizer
+from train.exams.exam import Rows, examined
+from train.exams.text_metrics import nearness
+from train.texts.vocabulary import save_tokenizer, train_tokenizer
+from train.writing.language_model import written
 
 SEED = 7
 WORK = VAR / "benchmarks" / "generator"

@@ -35,7 +35,7 @@ from rich.progress import Progress
 from artifacts.card import Card, read_card
 from benchmarks.record import Figures, record
 from demo.stage import VAR
-from train.history import TRAINING
+from train.reports.history import TRAINING
 
 WORK = VAR / "benchmarks" / "kills"
 SEED = 5

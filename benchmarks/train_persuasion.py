@@ -30,10 +30,10 @@ from benchmarks.record import Figures, record
 from benchmarks.train_sentiment import data_folder
 from demo.stage import VAR
 from serve.config import ROOT
-from train.exam import Paired, examined
-from train.pairs import SIGNIFICANT, Pair, PairColumns, hold_out, read_pairs
+from train.exams.exam import Paired, examined
 from train.persuasion import margins_of
-from train.tables import read_table
+from train.run.tables import read_table
+from train.texts.pairs import SIGNIFICANT, Pair, PairColumns, hold_out, read_pairs
 
 SEED = 13
 WORK = VAR / "benchmarks" / "persuasion"

@@ -31,15 +31,15 @@ from benchmarks.train_sentiment import NAMES, data_folder, examination, trained,
 from benchmarks.train_sentiment import WORK as MODELS
 from demo.stage import VAR
 from demo.training_data import simulate
-from train.exam import examined
-from train.impressions import Impressions, Rows, parts, read_impressions
-from train.labelled import Columns, from_table, hold_out
-from train.private_settings import ResponsePrivacy
+from train.exams.exam import examined
 from train.response import ResponseConfig, fit, fit_private
-from train.response_exam import Responded
-from train.response_models import ModelName
-from train.tables import read_table
-from train.tokenizer import save_tokenizer, train_reader
+from train.run.private_settings import ResponsePrivacy
+from train.run.tables import read_table
+from train.shoppers.impressions import Impressions, Rows, parts, read_impressions
+from train.shoppers.response_exam import Responded
+from train.shoppers.response_models import ModelName
+from train.texts.labelled import Columns, from_table, hold_out
+from train.texts.vocabulary import save_tokenizer, train_reader
 
 SEED = 12
 WORK = VAR / "benchmarks" / "private"

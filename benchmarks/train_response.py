@@ -10,9 +10,9 @@ open_bandit the men's files of the sample in Open Bandit's own repository, 10,00
             been shown to know more than the base rate.
 
 `kept` is what `model: all` serves: the one with the least validation log loss. `base_rate` always says the share of clicks in training.
-`over_logistic` is log loss less that of logistic regression, with the p of the difference. Figures and bins: `train/response_exam.py`. Open
-Bandit is looked for in `--data`, else in SUASION_DATA (default: ../shared/data beside the project), and left out, with one line, where it
-is missing.
+`over_logistic` is log loss less that of logistic regression, with the p of the difference. Figures and bins:
+`train/shoppers/response_exam.py`. Open Bandit is looked for in `--data`, else in SUASION_DATA (default: ../shared/data beside the project),
+and left out, with one line, where it is missing.
 """
 
 import argparse
@@ -29,13 +29,13 @@ from sklearn.model_selection import StratifiedKFold
 from artifacts.response_features import Floats
 from benchmarks.record import Figures, record
 from demo.training_data import simulate
-from train.exam import compared, examined
-from train.impressions import Impressions, parts, read_impressions
+from train.exams.exam import compared, examined
 from train.response import ResponseConfig, fit
-from train.response_exam import Responded
-from train.response_models import FITTERS
-from train.settings import load_config
-from train.tables import read_table
+from train.run.settings import load_config
+from train.run.tables import read_table
+from train.shoppers.impressions import Impressions, parts, read_impressions
+from train.shoppers.response_exam import Responded
+from train.shoppers.response_models import FITTERS
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = PROJECT / "train" / "configs" / "response.yaml"

@@ -32,9 +32,9 @@ from benchmarks.record import Figures, record
 from demo.stage import VAR
 from serve.config import ROOT
 from train.evaluate import Asked, evaluate
-from train.exam import Classified, Interval, examined
-from train.labelled import Columns, Labelled, from_table, hold_out
-from train.tables import read_table
+from train.exams.exam import Classified, Interval, examined
+from train.run.tables import read_table
+from train.texts.labelled import Columns, Labelled, from_table, hold_out
 
 SEED = 11
 WORK = VAR / "benchmarks" / "sentiment"

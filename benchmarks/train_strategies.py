@@ -36,12 +36,12 @@ from benchmarks.record import Figures, record
 from benchmarks.train_sentiment import data_folder
 from demo.stage import VAR
 from serve.config import ROOT
-from train import encoders  # noqa: F401  registers our own architectures
-from train.classifier import logits_of
-from train.exam import class_figures
-from train.labelled import Columns, Labelled, from_table, hold_out
-from train.metrics import softmax
-from train.tables import read_table
+from train.exams.exam import class_figures
+from train.reports.metrics import softmax
+from train.run.tables import read_table
+from train.texts import encoders  # noqa: F401  registers our own architectures
+from train.texts.classifier import logits_of
+from train.texts.labelled import Columns, Labelled, from_table, hold_out
 
 SEED = 17
 WORK = VAR / "benchmarks" / "strategies"

@@ -21,6 +21,6 @@ def make_bert(directory: Path, labels: Sequence[str] | None = None, temperature:
         return directory
     named = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
     config = BertConfig(vocab_size=len(words), initializer_range=1.0, **sizes, **named)
-    config.calibration_temperature = temperature  # as train/classifier.py writes it
+    config.calibration_temperature = temperature  # as train/texts/classifier.py writes it
     BertForSequenceClassification(config).save_pretrained(directory)
     return directory

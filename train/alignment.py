@@ -3,10 +3,10 @@
     python -m train.alignment --set data=pairs.jsonl --base DIR --out DIR [--set method=lora] [--set key=value] [--resume RUN]
     python -m train.alignment --set data=null --set reward=models/persuasion --base DIR --out DIR   # pairs of the base's own texts
 
-Data: a table of preferences or of A/B outcomes with their prompts (`train/preferences.py`); or, with `reward`, what a persuasion model
-makes of texts that the base writes (`train/rewarded.py`). Reference: the base as the run finds it, whose log-probabilities are computed
-once. Loss: `train/preference_loss.py`. What learns: all of the base, or an adapter (`train/tuning.py`). Held out: `validation`, else
-whole prompts.
+Data: a table of preferences or of A/B outcomes with their prompts (`train/writing/preferences.py`); or, with `reward`, what a persuasion
+model makes of texts that the base writes (`train/writing/rewarded.py`). Reference: the base as the run finds it, whose log-probabilities
+are computed once. Loss: `train/writing/preference_loss.py`. What learns: all of the base, or an adapter (`train/writing/tuning.py`). Held
+out: `validation`, else whole prompts.
 
 Metrics: `preference_accuracy`, the share of held-out pairs whose better text has the higher implicit reward (ties count half); `margin`,
 by how much, in nats of beta × log π/π_ref; `chosen_gain` and `rejected_gain`, by how much a text grew likelier than the reference has it;
@@ -26,20 +26,21 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from train import preferences, rewarded, worker
-from train.completions import IGNORED, Encoded, TooLong, check_template, collate, dialogue_prompt_ids, encode_dialogue, fitted
-from train.exhibits import Exhibits, Sample
 from train.job import launch, run_command
-from train.language_model import KIND, export, reach, start, start_tokenizer, written
-from train.loop import Batch, Recipe, fit, seed_everything
-from train.metrics import Floats
-from train.pairs import PairColumns
-from train.preference_loss import LossName, Objective, TextChances
-from train.preferences import Preference, PreferenceColumns, Preferences
-from train.rewarded import RewardedConfig
-from train.settings import ConfigError, InputPath, read_command_line
-from train.tuning import ADAPTER, adapted, budget
-from train.worker import tell
+from train.reports.exhibits import Exhibits, Sample
+from train.reports.metrics import Floats
+from train.run import worker
+from train.run.loop import Batch, Recipe, fit, seed_everything
+from train.run.settings import ConfigError, InputPath, read_command_line
+from train.run.worker import tell
+from train.texts.pairs import PairColumns
+from train.writing import preferences, rewarded
+from train.writing.completions import IGNORED, Encoded, TooLong, check_template, collate, dialogue_prompt_ids, encode_dialogue, fitted
+from train.writing.language_model import KIND, export, reach, start, start_tokenizer, written
+from train.writing.preference_loss import LossName, Objective, TextChances
+from train.writing.preferences import Preference, PreferenceColumns, Preferences
+from train.writing.rewarded import RewardedConfig
+from train.writing.tuning import ADAPTER, adapted, budget
 
 _SAMPLES = 12
 _TOGETHER = 16

@@ -26,7 +26,7 @@ from copywriting.second_reader import KIND, bare, vectorizer
 from copywriting.sentences import sentences_of
 from copywriting.slots import with_gaps
 from train.job import run_command
-from train.settings import InputPath, OutputPath, command_line, data_hash, read_plain_command_line
+from train.run.settings import InputPath, OutputPath, command_line, data_hash, read_plain_command_line
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 

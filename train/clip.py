@@ -2,9 +2,10 @@
 
     python -m train.clip [--config train/configs/clip.yaml] [--base DIR] [--out DIR] [--set loss=siglip] [--resume RUN]
 
-Data: any table of pictures and texts (`train/captions.py`; ours: `python -m demo.picture_set var/training/pictures`). Model: a small one
-from scratch, or the one in `base` (`train/clip_start.py`). Losses: CLIP's and SigLIP's, over all workers' pairs (`train/clip_loss.py`).
-Held out: whole products. The model directory also holds what cosines mean (`multimodal.fusion.calibrate`). Distillation is not here.
+Data: any table of pictures and texts (`train/pictures/captions.py`; ours: `python -m demo.picture_set var/training/pictures`). Model: a
+small one from scratch, or the one in `base` (`train/pictures/clip_start.py`). Losses: CLIP's and SigLIP's, over all workers' pairs
+(`train/pictures/clip_loss.py`). Held out: whole products. The model directory also holds what cosines mean (`multimodal.fusion.calibrate`).
+Distillation is not here.
 """
 
 import json
@@ -21,14 +22,17 @@ from torch import Tensor, nn
 
 from multimodal.clip import KIND, write_calibration
 from multimodal.fusion import calibrate
-from train import job, worker
-from train.captions import Picture, pools, read_sides
-from train.clip_config import CONFIG_FILE, WEIGHTS_FILE, ClipConfig
-from train.clip_loss import Contrast
-from train.clip_start import Start, begin
-from train.loop import Batch, Recipe, fit, seed_everything
-from train.settings import read_command_line
-from train.tokenizer import save_tokenizer
+from train import job
+from train.pictures.captions import Picture, pools, read_sides
+from train.pictures.clip_config import CONFIG_FILE, WEIGHTS_FILE, ClipConfig
+from train.pictures.clip_loss import Contrast
+from train.pictures.clip_start import Start, begin
+from train.reports.exhibits import Exhibits
+from train.run import worker
+from train.run.loop import Batch, Recipe, fit, seed_everything
+from train.run.settings import data_hash, read_command_line
+from train.texts.data_card import DATA_CARD, plain_card
+from train.texts.vocabulary import save_tokenizer
 
 _CHUNK = 128
 
@@ -57,8 +61,19 @@ def loop(config: ClipConfig) -> None:
         loss=contrast.of_batch,
         evaluate=partial(judge, start=start, rows=rows, pictures=held_out, contrast=alone),
         export=partial(export, start=start, rows=rows, pictures=held_out, contrast=alone),
+        exhibits=lambda model: Exhibits(pages={DATA_CARD: card(config, training, held_out)}),
     )
     fit(config, start.model, recipe)
+
+
+def card(config: ClipConfig, training: Sequence[Picture], held_out: Sequence[Picture]) -> str:
+    """The data card: each text of either side once; of pictures their number."""
+    training_texts, held_out_texts = (
+        list(dict.fromkeys(text for picture in side for _, text in picture.texts)) for side in (training, held_out)
+    )
+    files = [path for path in (config.data, config.images) if path]
+    about = f"{config.about_data} ({len(training):,} pictures, {len(held_out):,} held out)".strip()
+    return plain_card(training_texts, held_out_texts, files, {}, name=config.name, about=about, hashed=data_hash(files))
 
 
 def view(picture: Picture, start: Start, draw: random.Random, least_crop: float) -> Tensor:

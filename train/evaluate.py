@@ -32,14 +32,14 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from artifacts.card import Card, read_card, verify
 from artifacts.versions import current
-from train import generator_exam
-from train.classifier import logits_of
-from train.exam import Classified, Difference, Interval, Paired, by_slice, compared, examined
-from train.gate import limits, too_low, too_unequal
+from train.exams.exam import Classified, Difference, Interval, Paired, by_slice, compared, examined
+from train.exams.gate import limits, too_low, too_unequal
 from train.job import TrainingError, run_command
-from train.metrics import Floats, softmax
-from train.settings import ConfigError
-from train.tables import columns_of, read_table
+from train.reports.metrics import Floats, softmax
+from train.run.settings import ConfigError
+from train.run.tables import columns_of, read_table
+from train.texts.classifier import logits_of
+from train.writing import generator_exam
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ class _Scorer:
 
 
 def generator(directory: Path, asked: Asked, seed: int, base: Path | None = None) -> dict[str, float]:
-    """What `train.generator_exam` finds."""
+    """What `train.writing.generator_exam` finds."""
     prompts, references, locales = (asked.column(name).tolist() for name in ("prompt", "reference", "locale"))
     try:
         return generator_exam.examined(generator_exam.Writer(directory, base), prompts, references, locales, seed)

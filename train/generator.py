@@ -3,13 +3,14 @@
     python -m train.generator [--config train/configs/generator.yaml] [--base DIR] [--out DIR] [--set key=value] [--resume RUN]
     python -m train.generator --config train/configs/generator_table.yaml --set data=copy.jsonl --base DIR      # texts of yours
 
-Data: the copybook, paired with new briefs in every epoch (`train/examples.py`); a table of prompts and completions or of chats
-(`train/dialogues.py`); or both. Model: a small Llama from scratch, or the one in `base`, of which all learns, or an adapter
-(`train/tuning.py`). Loss: next token, on the copy only. Held out: the table `validation`, else a seeded share of the pieces and of the
-prompts. Brand voices are `train/voice.py`, preferences `train/alignment.py`.
+Data: the copybook, paired with new briefs in every epoch (`train/texts/examples.py`); a table of prompts and completions or of chats
+(`train/writing/dialogues.py`); or both. Model: a small Llama from scratch, or the one in `base`, of which all learns, or an adapter
+(`train/writing/tuning.py`). Loss: next token, on the copy only. Held out: the table `validation`, else a seeded share of the pieces and of
+the prompts. Brand voices are `train/voice.py`, preferences `train/alignment.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from train.completions import IGNORED, Encoded, collate, encode_example, prompt_ids
-from train.exhibits import Exhibits, Sample
 from train.job import launch, run_command
-from train.language_model import KIND, CopyLoss, export, reach, start, start_tokenizer, written
-from train.lessons import GeneratorConfig, Lessons, check
-from train.loop import Batch, Recipe, fit, seed_everything
-from train.packing import check_packing, packed
-from train.settings import ConfigError, read_command_line
-from train.tuning import ADAPTER, adapted, budget
-from train.worker import tell
+from train.reports.exhibits import Exhibits, Sample
+from train.run.loop import Batch, Recipe, fit, seed_everything
+from train.run.settings import ConfigError, read_command_line
+from train.run.worker import tell
+from train.texts.data_card import DATA_CARD
+from train.writing.completions import IGNORED, Encoded, collate, encode_example, prompt_ids
+from train.writing.generator_config import GeneratorConfig
+from train.writing.language_model import KIND, CopyLoss, export, reach, start, start_tokenizer, written
+from train.writing.lessons import Lessons
+from train.writing.packing import check_packing, packed
+from train.writing.rows import prepare
+from train.writing.tuning import ADAPTER, adapted, budget
 
 __all__ = ["CopyLoss", "GeneratorConfig", "collate", "encode_example", "loop", "prompt_ids", "start"]
 _SAMPLES = 12
@@ -60,7 +64,9 @@ def learn(config: GeneratorConfig, model: CopyLoss, tokenizer: PreTrainedTokeniz
         evaluate=partial(judge, examinations=lessons.examinations(), pad=pad),
         export=export,
         lengths=() if config.packing else lessons.lengths,
-        exhibits=partial(exhibits, tokenizer=tokenizer, asked=lessons.asked(_SAMPLES), seed=config.seed),
+        exhibits=lambda model: replace(
+            exhibits(model, tokenizer=tokenizer, asked=lessons.asked(_SAMPLES), seed=config.seed), pages={DATA_CARD: lessons.card()}
+        ),
         after_step=budget(model.language_model),
     )
     fit(config, model, recipe)
@@ -97,7 +103,7 @@ def main() -> None:
         tokenizer = start_tokenizer(config)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    data = [path for path in (config.copybook, *check(config, tokenizer), config.tokenizer, config.base) if path]
+    data = [path for path in (config.copybook, *prepare(config, tokenizer), config.tokenizer, config.base) if path]
     card = launch(loop, config, kind=ADAPTER if config.as_adapter else KIND, data=data, resume=resume)
     print({key: round(value, 4) for key, value in card.metrics.items()})
 

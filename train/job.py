@@ -1,14 +1,15 @@
-"""The only place that starts a TorchTrainer; with `train/cluster.py` the only file of a run that touches Ray.
+"""The only place that starts a TorchTrainer. Beside it only `train/run/cluster.py` and `train/run/worker.py` touch Ray, and
+`train/writing/stream.py` Ray Data.
 
 `launch` runs a loop on every worker, shows its progress here, and leaves a model directory with a card. The loop is a plain
-function of its config; inside it, `train.loop.fit` and the functions of train/worker.py are all it needs:
+function of its config; inside it, `train.run.loop.fit` and the functions of train/run/worker.py are all it needs:
 
-    class ClipConfig(TrainConfig):                       # train/settings.py: the fields that every run has
+    class ClipConfig(TrainConfig):                       # train/run/settings.py: the fields that every run has
         pictures: InputPath
 
     def loop(config: ClipConfig) -> None:                # runs on each worker
         model, data = ...
-        fit(config, model, Recipe(count=len(data), batch=..., loss=..., evaluate=..., export=...))      # train/loop.py
+        fit(config, model, Recipe(count=len(data), batch=..., loss=..., evaluate=..., export=...))      # train/run/loop.py
 
     if __name__ == "__main__":
         run_command(main)                                # main: read_command_line(…), then launch(loop, config, kind="clip", …)
@@ -33,12 +34,12 @@ import ray.train.torch
 from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
 
 from artifacts.card import ArtifactError, Card, check_output
-from train import cluster, worker
-from train.exhibits import REPORT, read_exhibits
-from train.progress import ProgressDisplay
-from train.publish import MODEL, described, publish
-from train.settings import C, ConfigError, TrainConfig, data_hash
-from train.trackers import Diary, Tracking, chosen
+from train.reports.exhibits import REPORT, read_exhibits
+from train.run import cluster, worker
+from train.run.progress import ProgressDisplay
+from train.run.publish import MODEL, described, publish
+from train.run.settings import C, ConfigError, TrainConfig, data_hash
+from train.run.trackers import Diary, Tracking, chosen
 
 _KEEP_CHECKPOINTS = 2  # the last may be cut short by a crash, so the one before it stays
 _POLL_S = 0.5
@@ -228,10 +229,10 @@ def _reason(error: Exception, config: TrainConfig, run: str) -> str:
 
 def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed: str) -> Card:
     """The model directory, and the report in the run's local directory."""
-    from train.report import write_report  # workers import this file, too, and have no use for matplotlib
+    from train.reports.report import write_report  # workers import this file, too, and have no use for matplotlib
 
     if result.checkpoint is None:
-        raise TrainingError(f"run {run}: ended without a checkpoint; its loop must end with train.loop.fit or job.save")
+        raise TrainingError(f"run {run}: ended without a checkpoint; its loop must end with train.run.loop.fit or job.save")
     with result.checkpoint.as_directory() as directory:
         if not (Path(directory) / MODEL).is_dir():
             raise TrainingError(f"run {run}: its last checkpoint holds no model; go on with --resume {run}")

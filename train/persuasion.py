@@ -3,11 +3,11 @@
     python -m train.persuasion [--config train/configs/persuasion.yaml] [--base DIR] [--out DIR] [--set key=value] [--resume RUN]
     python -m train.persuasion --set pairs=ab_tests.csv --out DIR            # the copybook, and what your shoppers chose
 
-Data: the copybook (train/judged_copy.py): a piece's own tags are its principles, and it persuades beside flat statements and damaged copy;
-and A/B outcomes or judgements (train/pairs.py): of two texts, which did better. Either may be left out; without the copybook and without a
-base that knows the principles, a model has the one label `persuasive` and can't serve. Model: as train/classifier.py has it. Loss: binary
-cross-entropy per known label, and Bradley-Terry on the difference of `persuasive` between two texts. Held out: a seeded share of the
-pieces, and of whole tests.
+Data: the copybook (train/texts/judged_copy.py): a piece's own tags are its principles, and it persuades beside flat statements and damaged
+copy; and A/B outcomes or judgements (train/texts/pairs.py): of two texts, which did better. Either may be left out; without the copybook
+and without a base that knows the principles, a model has the one label `persuasive` and can't serve. Model: as train/texts/classifier.py
+has it. Loss: binary cross-entropy per known label, and Bradley-Terry on the difference of `persuasive` between two texts. Held out: a
+seeded share of the pieces, and of whole tests.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,19 @@ from torch import Tensor, nn
 from transformers import AutoConfig
 
 from copywriting import copybook
-from train import classifier, pairs
-from train.adversarial import hardened
-from train.augment import CopyNoise, Sisters, noisy
-from train.classifier import ClassifierConfig, logits_of
-from train.examples import split
-from train.exhibits import Exhibits, classified_exhibits
 from train.job import launch, run_command
-from train.judged_copy import LABELS, Judged, examination, make
-from train.loop import Batch, Recipe, fit, seed_everything
-from train.metrics import Floats, calibration_error, f1, label_temperature, sigmoid
-from train.pairs import SIGNIFICANT, Pair, PairColumns
-from train.settings import InputPath, read_command_line
+from train.reports.exhibits import Exhibits, classified_exhibits
+from train.reports.metrics import Floats, calibration_error, f1, label_temperature, sigmoid
+from train.run.loop import Batch, Recipe, fit, seed_everything
+from train.run.settings import InputPath, data_hash, read_command_line
+from train.texts import classifier, pairs
+from train.texts.adversarial import hardened
+from train.texts.augment import CopyNoise, Sisters, noisy
+from train.texts.classifier import ClassifierConfig, logits_of
+from train.texts.data_card import DATA_CARD, plain_card
+from train.texts.examples import split
+from train.texts.judged_copy import LABELS, Judged, examination, make
+from train.texts.pairs import SIGNIFICANT, Pair, PairColumns
 
 KIND = "persuasion"
 SCORE = LABELS[-1]
@@ -128,9 +129,22 @@ def loop(config: PersuasionConfig) -> None:
         evaluate=judge,
         export=lambda model, directory: classifier.export(model, directory, tokenizer, judge(model)["temperature"], config),
         lengths=lessons.lengths,
-        exhibits=partial(exhibits, examples=asked, tokenizer=tokenizer, max_tokens=config.max_tokens) if asked else None,
+        exhibits=lambda model: replace(
+            exhibits(model, examples=asked, tokenizer=tokenizer, max_tokens=config.max_tokens), pages={DATA_CARD: card(config, lessons)}
+        ),
     )
     fit(config, model, recipe)
+
+
+def card(config: PersuasionConfig, lessons: Lessons) -> str:
+    """The data card: templates of pieces, and both texts of each pair once."""
+    sides = ((lessons.pieces, lessons.pairs), (lessons.held_out_pieces, lessons.held_out_pairs))
+    training, held_out = (
+        [piece.template for piece in pieces] + list(dict.fromkeys(text for pair in pairs for text in (pair.first, pair.second)))
+        for pieces, pairs in sides
+    )
+    files = [path for path in (config.copybook, config.pairs) if path]
+    return plain_card(training, held_out, files, {}, name=config.name, about=config.about_data, hashed=data_hash(files))
 
 
 def known_loss(model: nn.Module, batch: Batch, score: int = -1) -> Tensor:
@@ -201,7 +215,10 @@ def _calibrated_on(count: int) -> NDArray[np.bool_]:
 
 
 def exhibits(model: nn.Module, *, examples: Sequence[Judged], tokenizer: Any, max_tokens: int) -> Exhibits:
-    """What it said of the held-out examples, and how much more persuasive it found each piece than the flat or damaged text beside it."""
+    """What it said of the held-out examples, and how much more persuasive it found each piece than the flat or damaged text beside it;
+    nothing of pairs alone."""
+    if not examples:
+        return Exhibits()
     logits = logits_of(model, [one.text for one in examples], tokenizer, max_tokens)
     labels = np.array([one.labels for one in examples])
     half = _calibrated_on(len(labels))

@@ -25,12 +25,13 @@ from retrieval.recommenders.content import Content
 from retrieval.recommenders.contract import ContentRequired, PreferenceModel
 from retrieval.recommenders.hybrid import Hybrid
 from retrieval.recommenders.popularity import Popularity
-from train import choices, factorisation, sequence, worker
-from train.choices import VISIT, Choices, Exam
 from train.job import launch, run_command
-from train.loop import fit, seed_everything
-from train.publish import MODEL
-from train.settings import ConfigError, InputPath, TrainConfig, read_command_line
+from train.run import worker
+from train.run.loop import fit, seed_everything
+from train.run.publish import MODEL
+from train.run.settings import ConfigError, InputPath, TrainConfig, read_command_line
+from train.shoppers import choices, factorisation, sequence
+from train.shoppers.choices import VISIT, Choices, Exam
 
 ModelName = Literal["popularity", "als", "content", "sequence", "factorisation_machine", "hybrid"]
 _IN_CLOSED_FORM = ("popularity", "als", "content", "hybrid")

@@ -3,11 +3,11 @@
     python -m train.response [--config train/configs/response.yaml] [--out DIR] [--set key=value]
 
 A table of impressions in (Parquet, JSON lines, CSV), a model directory out that `artifacts.response.ResponseModel` reads: JSON and arrays,
-no pickle. `model: all` fits the three of `train/response_models.py` and keeps the one with the least validation log loss; the card has the
-figures of each. The latest tenth of the rows is the test, which nothing is fitted or chosen on; the tenth before it is the validation,
-which decides when to stop, which model is kept and how it is calibrated. Runs in this process: minutes on a CPU, no cluster.
+no pickle. `model: all` fits the three of `train/shoppers/response_models.py` and keeps the one with the least validation log loss; the card
+has the figures of each. The latest tenth of the rows is the test, which nothing is fitted or chosen on; the tenth before it is the
+validation, which decides when to stop, which model is kept and how it is calibrated. Runs in this process: minutes on a CPU, no cluster.
 
-With `private` one of the first two is fitted with differential privacy (train/response_private.py).
+With `private` one of the first two is fitted with differential privacy (train/shoppers/response_private.py).
 
 What clicks follow from an impression is correlation: where the logging policy chose what to show, name its `propensity`.
 """
@@ -26,17 +26,17 @@ from pydantic import Field, model_validator
 from artifacts.card import Card, check_output, write_card
 from artifacts.response import KIND, Machine, ResponseModel, Trees
 from artifacts.response_features import Encoding
-from train.exam import examined
-from train.impressions import Examples, Impressions, parts, read_impressions
+from train.exams.exam import examined
 from train.job import run_command
-from train.private_settings import ResponsePrivacy
-from train.response_exam import Responded, calibrated
-from train.response_models import FITTERS, ModelName, ModelsConfig
-from train.settings import OutputPath, command_line, data_hash, read_plain_command_line
+from train.run.private_settings import ResponsePrivacy
+from train.run.settings import OutputPath, command_line, data_hash, read_plain_command_line
+from train.shoppers.impressions import Examples, Impressions, parts, read_impressions
+from train.shoppers.response_exam import Responded, calibrated
+from train.shoppers.response_models import FITTERS, ModelName, ModelsConfig
 
 
 class ResponseConfig(ModelsConfig):
-    """Settings of a run; those of the table are in `train/impressions.py`, those of the models in `train/response_models.py`."""
+    """Settings of a run; the table has its own in `train/shoppers/impressions.py`, the models in `train/shoppers/response_models.py`."""
 
     name: str = Field(default="response", pattern=r"^[a-z][a-z0-9_-]*$")
     out: OutputPath
@@ -83,7 +83,7 @@ def fit_private(
     name: ModelName, encoding: Encoding, training: Examples, units: NDArray[Any], validation: Examples, config: ResponseConfig
 ) -> Candidate:
     """Fit on training with differential privacy for each of the `units` (rows,), calibrate on validation."""
-    from train.response_private import fit_private_machine  # Opacus takes seconds to import
+    from train.shoppers.response_private import fit_private_machine  # Opacus takes seconds to import
 
     assert config.private is not None
     dim = config.dim if name == "factorisation_machine" else 0

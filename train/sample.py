@@ -21,8 +21,8 @@ from copywriting.brief import Brief
 from copywriting.channels import Language
 from copywriting.echoes import Echoes
 from copywriting.prompt import compact
-from copywriting.slots import slots_in
-from train.examples import random_brief
+from train.texts.examples import random_brief
+from train.writing.faults import faults_of
 
 _BATCH = 50
 _WINDOW = 4  # tokens; a window that no piece has marks a place where the model put pieces together
@@ -39,20 +39,6 @@ def write(model: Any, tokenizer: Any, briefs: Sequence[Brief], *, greedy: bool =
             written = model.generate(**prompts, max_new_tokens=160, **how)
         texts += tokenizer.batch_decode(written[:, prompts["input_ids"].shape[1] :], skip_special_tokens=True)
     return cast(list[str], texts)
-
-
-def faults_of(brief: Brief, text: str) -> list[str]:
-    """What the serving grammar or the checker would refuse."""
-    faults = []
-    if len(text.split("\n")) != len(brief.channel.parts):
-        faults.append("parts")
-    if set(slots_in(text)) - set(brief.slots):
-        faults.append("unavailable slot")
-    if "\ufffd" in text or not text.strip():
-        faults.append("damaged")
-    if any("\u4e00" <= c <= "\u9fff" for c in text) != (brief.language == "zh"):
-        faults.append("language")
-    return faults
 
 
 def _windows(tokens: Sequence[int]) -> set[tuple[int, ...]]:

@@ -3,11 +3,11 @@
     python -m train.sentiment [--config train/configs/sentiment.yaml] [--base DIR] [--out DIR] [--set key=value] [--resume RUN]
     python -m train.sentiment --config train/configs/sentiment_reviews.yaml --set data=reviews.csv --out DIR     # any labelled texts
 
-Data: a table of texts and labels (train/labelled.py says how columns and labels are found; Parquet, JSON lines, CSV, TSV); or a shop's
-events table, whose reviews give text and stars (1 and 2 are negative, 3 neutral, 4 and 5 positive). Only reviews of shoppers who consent
-are read: the shop's shoppers table must lie beside its events. Model: a ModernBERT, GRU or TextCNN from scratch, or any encoder in `base`;
-its labels are those of the three that the data has. Loss: cross-entropy. Held out: the table `validation`, else the rows that say so, else
-a seeded share of distinct texts, which is fair where people wrote them, and not where texts share whole clauses.
+Data: a table of texts and labels (train/texts/labelled.py says how columns and labels are found; Parquet, JSON lines, CSV, TSV); or a
+shop's events table, whose reviews give text and stars (1 and 2 are negative, 3 neutral, 4 and 5 positive). Only reviews of shoppers who
+consent are read: the shop's shoppers table must lie beside its events. Model: a ModernBERT, GRU or TextCNN from scratch, or any encoder in
+`base`; its labels are those of the three that the data has. Loss: cross-entropy. Held out: the table `validation`, else the rows that say
+so, else a seeded share of distinct texts, which is fair where people wrote them, and not where texts share whole clauses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,16 +21,16 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from retrieval import tables
 from retrieval.features import consenting
-from train import labelled
-from train.classifier import ClassifierConfig
 from train.job import launch, run_command
-from train.labelled import Columns, Labelled, Texts
-from train.labelled_loop import Lesson, teach
-from train.loop import seed_everything
-from train.private_settings import TextPrivacy, refuse_conflicts
-from train.settings import ConfigError, InputPath, read_command_line
-from train.tables import read_table
-from train.worker import tell
+from train.run.loop import seed_everything
+from train.run.private_settings import TextPrivacy, refuse_conflicts
+from train.run.settings import ConfigError, InputPath, read_command_line
+from train.run.tables import read_table
+from train.run.worker import tell
+from train.texts import labelled
+from train.texts.classifier import ClassifierConfig
+from train.texts.labelled import Columns, Labelled, Texts
+from train.texts.labelled_loop import Lesson, teach
 
 KIND = "sentiment"
 LABELS = ("negative", "neutral", "positive")
@@ -45,7 +45,7 @@ class SentimentConfig(ClassifierConfig):
     """A table of its own to be held out; none means a share of `data`. What stands in both is left out of the training."""
     columns: Columns = Columns()
     private: TextPrivacy | None = None
-    """Differentially private training: `{target_epsilon: 3}`; train/private_settings.py has the rest."""
+    """Differentially private training: `{target_epsilon: 3}`; train/run/private_settings.py has the rest."""
     consent_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     """Reviews count where their writer's consent holds at this instant, by default the start of the run; the same on every worker."""
     _private_alone = model_validator(mode="after")(refuse_conflicts)

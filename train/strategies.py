@@ -3,10 +3,11 @@
     python -m train.strategies --set data=utterances.csv --out DIR [--base DIR] [--config train/configs/strategies.yaml] [--set key=value]
     python -m train.strategies --set data=turns.tsv --set columns='{label: strategy, together: dialogue, context: before}' --out DIR
 
-Data: a table of texts and labels (train/labelled.py says how columns are found). A text with several labels has them in a list or with `|`
-between, and then every label is judged by itself. `columns.together` names what is never on two sides, `columns.context` what was said
-before a text. Model: as train/classifier.py has it. Loss: train/labelled_loop.py, rare labels weighted by `balance`, since macro F1 counts
-them as much as frequent ones. Such a model does not serve: the persuasion scorer has labels of its own (train/persuasion.py).
+Data: a table of texts and labels (train/texts/labelled.py says how columns are found). A text with several labels has them in a list or
+with `|` between, and then every label is judged by itself. `columns.together` names what is never on two sides, `columns.context` what was
+said before a text. Model: as train/texts/classifier.py has it. Loss: train/texts/labelled_loop.py, rare labels weighted by `balance`, since
+macro F1 counts them as much as frequent ones. Such a model does not serve: the persuasion scorer has labels of its own
+(train/persuasion.py).
 """
 
 from collections import Counter
@@ -15,15 +16,15 @@ from pathlib import Path
 
 from pydantic import Field
 
-from train import labelled
-from train.classifier import ClassifierConfig
 from train.job import launch, run_command
-from train.labelled import SEVERAL, Columns, Labelled, Texts
-from train.labelled_loop import Lesson, teach
-from train.loop import seed_everything
-from train.settings import ConfigError, InputPath, read_command_line
-from train.tables import read_table
-from train.worker import tell
+from train.run.loop import seed_everything
+from train.run.settings import ConfigError, InputPath, read_command_line
+from train.run.tables import read_table
+from train.run.worker import tell
+from train.texts import labelled
+from train.texts.classifier import ClassifierConfig
+from train.texts.labelled import SEVERAL, Columns, Labelled, Texts
+from train.texts.labelled_loop import Lesson, teach
 
 KIND = "strategies"
 _FEWEST = 10

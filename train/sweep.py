@@ -3,11 +3,12 @@
     python -m train.sweep train.sentiment --config train/configs/sentiment_reviews.yaml --space space.yaml --out DIR
         [--set key=value] [--trials 8] [--metric validation_loss] [--mode min|max] [--resume SWEEP]
 
-Every trial is a run as `python -m train.sentiment` makes it, with the same loop and config; train/space.py says what a space may hold. All
-settings are drawn and checked before anything starts. A trial whose held-out metric falls behind at a checkpoint is stopped early (ASHA,
-train/trials.py). Left are `<storage>/<sweep>/sweep.md` and `sweep.json`, with the command that makes each trial's run again, and the best
-trial's model directory at `out`. Settings are judged on the held-out data, so the best figure is a little too good: examine the model on
-data that no trial saw (train/evaluate.py). There is no model of the space: settings are drawn blindly, which does for some ten trials.
+Every trial is a run as `python -m train.sentiment` makes it, with the same loop and config; train/sweeps/space.py says what a space may
+hold. All settings are drawn and checked before anything starts. A trial whose held-out metric falls behind at a checkpoint is stopped early
+(ASHA, train/sweeps/trials.py). Left are `<storage>/<sweep>/sweep.md` and `sweep.json`, with the command that makes each trial's run again,
+and the best trial's model directory at `out`. Settings are judged on the held-out data, so the best figure is a little too good: examine
+the model on data that no trial saw (train/evaluate.py). There is no model of the space: settings are drawn blindly, which does for some ten
+trials.
 """
 
 import argparse
@@ -21,18 +22,20 @@ from typing import Any, get_args
 from artifacts.card import Card, check_output
 from multimodal.clip import KIND as CLIP
 from retrieval.recommenders.registry import KIND as RECOMMENDER
-from train import clip, generator, job, language_model, persuasion, recommender, sentiment
-from train.checkpoints import lower_is_better
-from train.clip_config import ClipConfig
-from train.generator import GeneratorConfig
+from train import clip, generator, job, persuasion, recommender, sentiment
 from train.persuasion import PersuasionConfig
+from train.pictures.clip_config import ClipConfig
 from train.recommender import RecommenderConfig
+from train.run.checkpoints import lower_is_better
+from train.run.settings import ConfigError, TrainConfig, load_config, parse_overrides
+from train.run.trackers import chosen
 from train.sentiment import SentimentConfig
-from train.settings import ConfigError, TrainConfig, load_config, parse_overrides
-from train.space import Settings, combinations, draw, read_space, varied
-from train.trackers import chosen
-from train.trial_table import Goal, Mode, Trial, TrialTable, command_of, write_tables
-from train.trials import Work, run_trials
+from train.sweeps.space import Settings, combinations, draw, read_space, varied
+from train.sweeps.trial_table import Goal, Mode, Trial, TrialTable, command_of, write_tables
+from train.sweeps.trials import Work, run_trials
+from train.writing import language_model
+from train.writing.generator_config import GeneratorConfig
+from train.writing.rows import check, prepare
 
 _TRIALS = 8
 _CHECK_EVERY_S = 20.0  # a trial that falls behind is seen at its checkpoints only
@@ -48,6 +51,8 @@ class Run:
     loop: Callable[[Any], None]
     kind: str
     data: Callable[[Any], list[Path]]
+    prepare: Callable[[Any], object] = lambda config: None
+    """What a trial needs to be there before its workers start."""
 
 
 def _paths(*keys: str) -> Callable[[Any], list[Path]]:
@@ -56,6 +61,14 @@ def _paths(*keys: str) -> Callable[[Any], list[Path]]:
 
 def _of_sentiment(config: SentimentConfig) -> list[Path]:
     return [*sentiment.parts(config)[2].files, *_paths("tokenizer", "base")(config)]
+
+
+def _of_generator(config: GeneratorConfig) -> list[Path]:
+    return [*check(config, language_model.start_tokenizer(config)), *_paths("copybook", "tokenizer", "base")(config)]
+
+
+def _prepared(config: GeneratorConfig) -> None:
+    prepare(config, language_model.start_tokenizer(config))
 
 
 def _of_recommender(config: RecommenderConfig) -> list[Path]:
@@ -67,9 +80,7 @@ def _of_recommender(config: RecommenderConfig) -> list[Path]:
 RUNS: dict[str, Run] = {
     "train.sentiment": Run(SentimentConfig, sentiment.loop, sentiment.KIND, _of_sentiment),
     "train.persuasion": Run(PersuasionConfig, persuasion.loop, persuasion.KIND, _paths("copybook", "pairs", "tokenizer", "base")),
-    "train.generator": Run(
-        GeneratorConfig, generator.loop, language_model.KIND, _paths("copybook", "data", "validation", "tokenizer", "base")
-    ),
+    "train.generator": Run(GeneratorConfig, generator.loop, language_model.KIND, _of_generator, _prepared),
     "train.clip": Run(ClipConfig, clip.loop, CLIP, _paths("data", "images", "tokenizer", "base")),
     "train.recommender": Run(RecommenderConfig, recommender.loop, RECOMMENDER, _of_recommender),
 }
@@ -120,6 +131,8 @@ def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) ->
     if not resume:
         (directory / _PLAN).write_text(json.dumps(asdict(plan), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     configs = {one.name: run.config.model_validate({**one.config, "out": config.out}) for one in plan.trials if one.config}
+    for each in configs.values():
+        run.prepare(each)
     work = Work(job.address_of(run.loop), job.address_of(run.config), f"{config.runs}/{plan.name}")
     with TrialTable(plan.name, plan.trials, plan.goal) as table:
         run_trials(work, list(configs.values()), table, plan.goal, resume=resume)
@@ -156,7 +169,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", choices=sorted(RUNS), help="the command whose settings are looked for")
     parser.add_argument("--config", type=Path, required=True, help="YAML settings of the run")
-    parser.add_argument("--space", type=Path, help="YAML: the values to try; train/space.py shows the forms")
+    parser.add_argument("--space", type=Path, help="YAML: the values to try; train/sweeps/space.py shows the forms")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting of every trial; may be repeated")
     parser.add_argument("--trials", type=int, help=f"how many (default: {_TRIALS}, or all combinations where the space has only grids)")
     parser.add_argument("--metric", default="validation_loss", help="held-out metric that decides (default: %(default)s)")
@@ -173,7 +186,7 @@ def plan_of(options: argparse.Namespace, run: Run, config: TrainConfig) -> Plan:
     if options.resume:
         return read_plan(config.local_runs / options.resume)
     if options.space is None:
-        raise ConfigError("--space: is required; name a YAML file with the values to try, train/space.py shows one")
+        raise ConfigError("--space: is required; name a YAML file with the values to try, train/sweeps/space.py shows one")
     space = read_space(options.space, run.config)
     grid = len(combinations(space))
     only_grids = all(domain.form == "grid" for domain in space.values())

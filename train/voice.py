@@ -3,8 +3,9 @@
     python -m train.voice --set source=demo/voices/kiosk [--base DIR] [--set voices=DIR]
 
 Data: `source`, a directory with the brand's `guide.yaml` and `copybook/`. Model: the base generator with its weights frozen; low-rank
-matrices on every projection of its layers learn (train/tuning.py). Loss, briefs and held-out pieces are the generator's. The adapter and
-its guide become a new version of `voices`/NAME, a path of its own, and serve from the next request on; nothing has to be restarted.
+matrices on every projection of its layers learn (train/writing/tuning.py). Loss, briefs and held-out pieces are the generator's. The
+adapter and its guide become a new version of `voices`/NAME, a path of its own, and serve from the next request on; nothing has to be
+restarted.
 """
 
 import shutil
@@ -18,11 +19,12 @@ from artifacts.versions import publish
 from copywriting.voices import GUIDE, read_guide
 from train.generator import learn
 from train.job import launch, run_command
-from train.language_model import CopyLoss, start
-from train.lessons import GeneratorConfig
-from train.loop import seed_everything
-from train.settings import ConfigError, InputPath, OutputPath, read_command_line
-from train.tuning import adapted, save_adapter
+from train.run.loop import seed_everything
+from train.run.settings import ConfigError, InputPath, OutputPath, read_command_line
+from train.writing.generator_config import GeneratorConfig
+from train.writing.language_model import CopyLoss, start, start_tokenizer
+from train.writing.rows import prepare
+from train.writing.tuning import adapted, save_adapter
 
 KIND = "voice"
 
@@ -71,10 +73,11 @@ def main() -> None:
     try:
         name = read_guide(config.source / GUIDE).name
         version = read_card(base).version if (base / CARD).is_file() else ""
+        data = prepare(config, start_tokenizer(config))
     except (ValueError, ArtifactError) as error:
         raise ConfigError(str(error)) from error
     config = config.model_copy(update={"name": name, "base_version": version})
-    card = launch(loop, config, kind=KIND, data=[config.source, base], resume=resume)
+    card = launch(loop, config, kind=KIND, data=[config.source, *data, base], resume=resume)
     print({key: round(value, 4) for key, value in card.metrics.items()})
     print(f"serves from the next request on: {publish(config.voices / name, config.out, KIND)}")
 

@@ -3,7 +3,7 @@ product, brand, category, price band.
 
 Ranking needs only the terms that differ between products: shopper features × product features, and the product's own linear and pair
 terms, which become one more dimension. So the machine is a shopper vector and a product vector like every other recommender. It says
-something of a shopper without a history and of a product without a past. Trained by `train/factorisation.py`.
+something of a shopper without a history and of a product without a past. Trained by `train/shoppers/factorisation.py`.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 A causal transformer (SASRec, Kang & McAuley 2018) with unit outputs and a temperature, so that a score is a cosine; a product is its
 own embedding plus the mean of its attributes' embeddings, in the input and in the output, so that rare and new products share what is
-known of their brand and category. Trained by `train/sequence.py` with sampled softmax.
+known of their brand and category. Trained by `train/shoppers/sequence.py` with sampled softmax.
 """
 
 import json

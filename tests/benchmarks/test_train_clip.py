@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.train_clip import CUTS, Examination, Named, Retrieved, histogram, places
-from train.captions import Picture, PictureColumns, Sides, Source, read_sides
+from train.pictures.captions import Picture, PictureColumns, Sides, Source, read_sides
 
 _TYPES = ("Shirts", "Shoes")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.train_persuasion import by_length, by_popularity, shown
-from train.pairs import Pair
+from train.texts.pairs import Pair
 
 
 def pair(first, second, z, test="t"):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.train_response import cross_fitted, open_bandit, shown, told
-from train.impressions import read_impressions
 from train.response import ResponseConfig
+from train.shoppers.impressions import read_impressions
 
 
 def log(rows: int = 1200) -> pd.DataFrame:

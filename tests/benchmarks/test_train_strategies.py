@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.train_strategies import by_counting, dialogue_folds, judged, mean, write
-from train.labelled import Labelled
+from train.texts.labelled import Labelled
 
 ROWS = [
     Labelled(f"{('please give', 'hello there')[number % 2]} {number // 40}", ("appeal", "greeting")[number % 2], together=f"d{number % 20}")

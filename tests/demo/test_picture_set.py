@@ -7,7 +7,7 @@ import pytest
 
 from demo.picture_set import Item, caption, copy_text, described, items, make, words
 from demo.pictures import COLOURS, VIEWS
-from train.captions import pools, read_pictures
+from train.pictures.captions import pools, read_pictures
 
 _DRESS = Item("dresses", "red", "stripes", seed=1)
 

@@ -31,7 +31,7 @@ def directories(tmp_path_factory):
     """The same model without and with its ONNX form."""
     from transformers import AutoModelForSequenceClassification
 
-    from train.onnx_export import write_onnx
+    from train.texts.onnx_form import write_onnx
 
     torch_form = make_bert(tmp_path_factory.mktemp("sentiment"), MOODS)
     onnx_form = shutil.copytree(torch_form, tmp_path_factory.mktemp("onnx") / "sentiment")

@@ -48,7 +48,7 @@ def pieces(copybook_directory: Path) -> tuple[Piece, ...]:
 @pytest.fixture(scope="session")
 def tokenizer_directory(tmp_path_factory: pytest.TempPathFactory, pieces: tuple[Piece, ...]) -> Path:
     """A tokenizer that knows the tiny copybook."""
-    from train.tokenizer import save_tokenizer, train_tokenizer
+    from train.texts.vocabulary import save_tokenizer, train_tokenizer
 
     directory = tmp_path_factory.mktemp("models") / "tokenizer"
     save_tokenizer(train_tokenizer([piece.template for piece in pieces], [], 1024), directory)
@@ -61,7 +61,7 @@ def ray_cluster() -> Iterator[None]:
     """One local Ray node; workers can import what lies beside the tests."""
     import ray
 
-    from train.cluster import start
+    from train.run.cluster import start
 
     ours = not ray.is_initialized()
     os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.1"  # a checkpoint waits until Ray Train asks for it: else two seconds for each

@@ -13,8 +13,8 @@ import ray
 from ray.cluster_utils import Cluster
 from train_fakes import ReciterConfig, reciter
 
-from train.cluster import own_directory
 from train.job import launch
+from train.run.cluster import own_directory
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from train.impressions import ImpressionsConfig, parts, read_impressions
 from train.response import ResponseConfig
+from train.shoppers.impressions import ImpressionsConfig, parts, read_impressions
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = {"strengths": (0.1, 1.0), "penalties": (1e-3,), "epochs": 12, "trees": 40, "learning_rate": 0.02, "batch_size": 256}

@@ -14,15 +14,15 @@ from artifacts.card import verify
 from copywriting.prompt import compact
 from train import alignment
 from train.alignment import AlignmentConfig, Pairs, checked, judge
-from train.examples import random_brief
-from train.exhibits import read_exhibits
 from train.job import launch
-from train.language_model import start
-from train.pairs import PairColumns
-from train.preference_loss import Objective, TextChances
-from train.preferences import PreferenceColumns, parts, read_preferences
-from train.rewarded import Asked, make, pair_of, pairs_of, prompts_of
-from train.settings import ConfigError
+from train.reports.exhibits import read_exhibits
+from train.run.settings import ConfigError
+from train.texts.examples import random_brief
+from train.texts.pairs import PairColumns
+from train.writing.language_model import start
+from train.writing.preference_loss import Objective, TextChances
+from train.writing.preferences import PreferenceColumns, parts, read_preferences
+from train.writing.rewarded import Asked, make, pair_of, pairs_of, prompts_of
 
 WORDS = ["tea", "green", "pot", "window", "warm", "slowly", "cup", "home", "bring", "name"]
 SIZES = {"hidden_size": 32, "layers": 1, "heads": 2, "kv_heads": 1, "intermediate_size": 32, "max_position": 96}

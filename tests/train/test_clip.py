@@ -16,11 +16,11 @@ from artifacts.card import verify, write_card
 from multimodal.clip import ClipModel, read_calibration
 from multimodal.fusion import Calibration
 from train import clip
-from train.captions import read_pictures
-from train.clip_config import ClipConfig
-from train.clip_loss import Contrast
-from train.clip_start import begin
 from train.job import launch
+from train.pictures.captions import read_pictures
+from train.pictures.clip_config import ClipConfig
+from train.pictures.clip_loss import Contrast
+from train.pictures.clip_start import begin
 
 _COLOURS = {"red": "红色", "green": "绿色", "blue": "蓝色", "black": "黑色"}
 

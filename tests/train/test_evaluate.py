@@ -12,8 +12,8 @@ import pytest
 from artifacts.card import ArtifactError, write_card
 from tests.models import make_bert
 from train.evaluate import Asked, evaluate, markdown
-from train.settings import ConfigError
-from train.tables import read_table
+from train.run.settings import ConfigError
+from train.run.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "models"

@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM
 from artifacts.card import verify
 from train import generator
 from train.evaluate import Asked, evaluate
-from train.settings import ConfigError
-from train.tables import read_table
+from train.run.settings import ConfigError
+from train.run.tables import read_table
 
 SIZES = {"hidden_size": 32, "layers": 1, "heads": 2, "kv_heads": 1, "intermediate_size": 32, "max_position": 64}
 

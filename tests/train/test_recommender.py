@@ -15,10 +15,10 @@ from demo.shop import build
 from retrieval import tables
 from retrieval.recommenders import registry
 from retrieval.recommenders.contract import History
-from train import choices
 from train.recommender import RecommenderConfig, train
-from train.sampled_softmax import Negatives, sampled_softmax
-from train.settings import ConfigError, load_config
+from train.run.settings import ConfigError, load_config
+from train.shoppers import choices
+from train.shoppers.sampled_softmax import Negatives, sampled_softmax
 
 CONFIGS = Path(__file__).parents[2] / "train" / "configs"
 LOOP = 12

@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that wor
 
 from train_fakes import NOW, write_reviews
 
-from train.labelled import Columns, Labelled, hold_out
+from train.run.settings import ConfigError
 from train.sentiment import SentimentConfig, labels_of, parts, read_texts
-from train.settings import ConfigError
+from train.texts.labelled import Columns, Labelled, hold_out
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from train import classifier
-from train.classifier import ClassifierConfig
-from train.labelled import Labelled, from_table
-from train.labelled_loop import Lesson, judged, targets, with_context
-from train.settings import ConfigError
+from train.run.settings import ConfigError
+from train.run.tables import read_table
 from train.strategies import StrategiesConfig, labels_of, parts
-from train.tables import read_table
-from train.tokenizer import train_reader
+from train.texts import classifier
+from train.texts.classifier import ClassifierConfig
+from train.texts.labelled import Labelled, from_table
+from train.texts.labelled_loop import Lesson, judged, targets, with_context
+from train.texts.vocabulary import train_reader
 
 
 def write(path, rows):

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that workers import by name
 
-from train_fakes import LineConfig, line, write_reviews
+from train_fakes import LineConfig, greedy, line, write_reviews
 
 from artifacts.card import verify
 from serve.scorers.persuasion import PersuasionScorer
@@ -21,10 +21,10 @@ from serve.voices import Voices
 from train import generator, persuasion, sentiment, voice
 from train.generator import GeneratorConfig
 from train.job import TrainingError, launch
-from train.judged_copy import LABELS
 from train.persuasion import PersuasionConfig
+from train.run.settings import ConfigError
 from train.sentiment import SentimentConfig
-from train.settings import ConfigError
+from train.texts.judged_copy import LABELS
 
 pytestmark = pytest.mark.ray
 TINY = {"workers": 2, "threads_per_worker": 1, "batch_size": 4, "report_every_s": 1e-6, "checkpoint_every_s": 1e-6, "max_failures": 0}
@@ -131,6 +131,11 @@ def test_a_failing_loop_names_the_run_and_how_to_go_on(ray_cluster, generator_co
     config = generator_config.model_copy(update={"verticals": ("toys",), "workers": 1})
     with pytest.raises(TrainingError, match=r"(?s)verticals = \['toys'\].*--resume"):
         launch(generator.loop, config, kind="generator", data=[])
+
+
+def test_a_worker_that_runs_out_of_memory_is_told_what_to_lower(ray_cluster, tmp_path):
+    with pytest.raises(TrainingError, match=r"(?s)can't allocate memory.*too little memory.*accumulate=4.*fsdp.*batch_size.*--resume"):
+        launch(greedy, line_config(tmp_path, workers=1), kind="line", data=[])
 
 
 def test_the_best_weights_are_exported_where_a_metric_is_named(ray_cluster, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from artifacts.card import write_card
-from train.language_model import CopyLoss, LanguageModelConfig, export, start
+from train.writing.language_model import CopyLoss, LanguageModelConfig, export, start
 
 
 def save_generator(directory: Path, tokenizer: Path, sizes: Mapping[str, int]) -> Path:

@@ -14,10 +14,10 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from retrieval import schemas, tables
-from train import worker
-from train.exhibits import Exhibits, Sample
-from train.loop import Batch, Recipe, fit, seed_everything
-from train.settings import TrainConfig
+from train.reports.exhibits import Exhibits, Sample
+from train.run import worker
+from train.run.loop import Batch, Recipe, fit, seed_everything
+from train.run.settings import TrainConfig
 
 
 class LineConfig(TrainConfig):
@@ -50,6 +50,11 @@ def line(config: LineConfig) -> None:
         export=lambda model, directory: (directory.mkdir(), torch.save(model.state_dict(), directory / "line.pt"))[1],
     )
     fit(config, nn.Linear(4, 1), recipe)
+
+
+def greedy(config: LineConfig) -> None:
+    """Ask for more memory than there is."""
+    torch.empty(1 << 60, dtype=torch.uint8)
 
 
 class ReciterConfig(TrainConfig):

@@ -1,0 +1,102 @@
+"""One step of the loop that every run shares: in parts it is the step that it is at once, with less memory."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from train.run.loop import Recipe, in_parts, recompute_activations, step
+from train.run.optimizers import optimizer_of
+from train.run.settings import TrainConfig
+
+POINTS = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
+
+
+def config(**settings):
+    return TrainConfig(name="line", out=Path("out"), precision="fp32", **settings)
+
+
+def recipe():
+    def batch(numbers, _epoch):
+        chosen = POINTS[list(numbers)]
+        return {"points": chosen, "sums": chosen.sum(1, keepdim=True)}
+
+    return Recipe(
+        count=12,
+        batch=batch,
+        loss=lambda model, batch: ((model(batch["points"]) - batch["sums"]) ** 2).mean(),
+        evaluate=lambda _: {},
+        export=lambda *_: None,
+    )
+
+
+def after_a_step(accumulate):
+    torch.manual_seed(0)
+    model, settings = nn.Linear(4, 1), config(accumulate=accumulate, learning_rate=0.1)
+    parts = [recipe().batch(part, 0) for part in in_parts(range(12), accumulate)]
+    loss, seen = step(model, optimizer_of(model, settings), parts, recipe(), settings)
+    return model.weight.detach().clone(), loss, seen
+
+
+@pytest.mark.parametrize("accumulate", [2, 5, 12, 40])
+def test_a_step_in_parts_is_the_same_step(accumulate):
+    weight, loss, seen = after_a_step(1)
+    again, loss_in_parts, seen_in_parts = after_a_step(accumulate)
+    torch.testing.assert_close(again, weight, rtol=1e-4, atol=1e-6)
+    assert loss_in_parts == pytest.approx(loss, rel=1e-5) and seen_in_parts == seen == 12
+
+
+def test_parts_are_of_nearly_the_same_length_and_none_is_empty():
+    assert [len(part) for part in in_parts(range(10), 4)] == [2, 3, 2, 3]
+    assert [list(part) for part in in_parts([5, 6], 8)] == [[5], [6]]
+
+
+def llama():
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 64}
+    return LlamaForCausalLM(LlamaConfig(**sizes)).train()
+
+
+def kept_bytes(model):
+    """Bytes that the forward pass keeps for the backward pass."""
+    ids, kept = torch.arange(64).reshape(2, 32) % 64, []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor.numel() * tensor.element_size()) or tensor, lambda t: t
+    ):
+        loss = model(input_ids=ids, labels=ids, use_cache=False).loss
+    loss.backward()
+    return sum(kept), model.get_input_embeddings().weight.grad
+
+
+def test_recomputing_activations_keeps_fewer_and_gives_the_same_gradients():
+    plain, recomputing = llama(), llama()
+    recompute_activations(recomputing, config(recompute_activations=True))
+    (much, gradient), (little, same) = kept_bytes(plain), kept_bytes(recomputing)
+    torch.testing.assert_close(same, gradient)
+    assert little < 0.6 * much
+
+
+def test_a_model_that_can_t_recompute_is_named_with_the_remedy():
+    with pytest.raises(ValueError, match=r"recompute_activations = True: Linear can't; pass --set recompute_activations=false"):
+        recompute_activations(nn.Linear(4, 1), config(recompute_activations=True))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_activations_that_wait_in_the_machine_s_memory_leave_the_gpu_room_and_change_nothing():
+    def peak(offload):
+        model, settings = llama().cuda(), config(offload_activations=offload, recompute_activations=True)
+        recompute_activations(model, settings)
+        given = Recipe(
+            12, lambda *_: {}, lambda model, batch: model(**batch, labels=batch["input_ids"]).loss, lambda _: {}, lambda *_: None
+        )
+        rows = [{"input_ids": torch.arange(64 * 512).reshape(64, 512) % 64}]
+        torch.cuda.reset_peak_memory_stats()
+        step(model, optimizer_of(model, settings), rows, given, settings)
+        return torch.cuda.max_memory_allocated(), model.get_input_embeddings().weight.detach().cpu()
+
+    (much, plain), (little, offloaded) = peak(False), peak(True)
+    torch.testing.assert_close(offloaded, plain)
+    assert little < much

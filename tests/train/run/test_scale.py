@@ -1,0 +1,119 @@
+"""The same run in shards, on fewer workers, after its machine or its controller died: the same model every time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+import torch
+from transformers import AutoModelForCausalLM
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # train_fakes: a module that workers import by name
+
+from train_fakes import ReciterConfig, reciter
+
+from artifacts.card import Card, verify
+from train.job import TrainingError, launch
+from train.run import cluster
+
+pytestmark = pytest.mark.ray
+SMALL = {"threads_per_worker": 1, "precision": "fp32", "learning_rate": 0.01, "report_every_s": 1e-6, "epochs": 5}
+
+
+def recited(directory: Path, **settings: object) -> Card:
+    """A run of ten updates."""
+    config = ReciterConfig(name="reciter", out=directory / "out", storage=str(directory), **{**SMALL, **settings})
+    return launch(reciter, config, kind="reciter", data=[])
+
+
+def steps(directory: Path, card: Card) -> list[int]:
+    lines = (directory / str(card.config["run"]) / "metrics.jsonl").read_text().splitlines()
+    return [report["step"] for report in map(json.loads, lines)]
+
+
+def weights(directory: Path) -> torch.Tensor:
+    model = AutoModelForCausalLM.from_pretrained(directory / "out")
+    return torch.cat([each.detach().flatten() for each in model.parameters()])
+
+
+@pytest.fixture(scope="module")
+def alone(ray_cluster, tmp_path_factory) -> torch.Tensor:
+    """Weights of one worker that computes every update as a whole."""
+    directory = tmp_path_factory.mktemp("alone")
+    recited(directory, workers=1, batch_size=6)
+    return weights(directory)
+
+
+def test_shards_on_two_workers_one_of_which_dies_learn_what_one_worker_learns(alone, tmp_path):
+    settings = {"accumulate": 2, "recompute_activations": True, "checkpoint_every_s": 1e-6, "max_failures": 1}
+    card = recited(tmp_path, workers=2, batch_size=3, parallel="fsdp", dies_once_at=tmp_path / "died", **settings)
+    assert (tmp_path / "died").exists()
+    assert steps(tmp_path, card).count(1) == 1 and steps(tmp_path, card)[-1] == 10
+    (last,) = (tmp_path / str(card.config["run"])).glob("checkpoint_*/model")
+    held = verify(last.parent, "checkpoint").files
+    assert {name for name in held if name.endswith(".distcp")} == {"shards/__0_0.distcp", "shards/__1_0.distcp"}
+    torch.testing.assert_close(weights(tmp_path), alone, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_in_shards_can_not_go_on_without_them(alone, tmp_path):
+    card = recited(tmp_path, workers=1, batch_size=6, epochs=1, parallel="fsdp")
+    config = ReciterConfig(name="reciter", out=tmp_path / "out", storage=str(tmp_path), workers=1, batch_size=6, max_failures=0, **SMALL)
+    with pytest.raises(TrainingError, match=r"(?s)parallel: checkpoint_.* was not written with this setting; resume with the one"):
+        launch(reciter, config, kind="reciter", data=[], resume=str(card.config["run"]))
+
+
+def test_a_controller_that_is_killed_is_replaced_and_the_run_ends_as_if_it_had_not_been(alone, tmp_path):
+    before = cluster.places()
+    killed: list[int] = []
+
+    def kill() -> None:
+        while not list(tmp_path.glob("reciter-*/checkpoint_*/card.json")):
+            time.sleep(0.1)
+        for process in psutil.Process().children(recursive=True):
+            if process.name().startswith("ray::TrainContr"):  # the kernel keeps 15 letters
+                os.kill(process.pid, signal.SIGKILL)
+                killed.append(process.pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    card = recited(tmp_path, workers=1, batch_size=6, seconds_per_batch=0.5, checkpoint_every_s=1e-6, max_failures=1)
+    thread.join()
+    assert len(killed) == 1 and steps(tmp_path, card).count(1) == 1
+    torch.testing.assert_close(weights(tmp_path), alone, rtol=1e-3, atol=1e-4)
+    assert cluster.places() <= before, "the dead controller's places are free again"
+
+
+def test_workers_ask_their_own_cluster_and_not_the_one_that_was_started_last(ray_cluster):
+    """Ray Train takes the places of a run away where the cluster that it asks doesn't know the run."""
+
+    @ray.remote(num_cpus=0)
+    def asked() -> str:
+        from ray._private.services import canonicalize_bootstrap_address_or_die
+
+        return str(canonicalize_bootstrap_address_or_die(None))
+
+    other = "import ray, sys; ray.init('local', num_cpus=1, include_dashboard=False); print('up', flush=True); sys.stdin.read()"
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_TMPDIR"}
+    with subprocess.Popen([sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout and b"up" in process.stdout.readline()
+        assert ray.get(asked.remote()) == ray.get_runtime_context().gcs_address
+        process.communicate()
+
+
+def test_a_run_that_loses_a_machine_goes_on_with_fewer_workers_and_learns_the_same(alone, tmp_path):
+    here = Path(__file__).resolve().parents[1]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(here), str(here.parents[1])))}
+    command = [sys.executable, str(here / "lost_machine.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [line[-1] for line in done.stderr.splitlines() if "workers: " in line] == ["2", "1"]
+    taken = json.loads(done.stdout.splitlines()[-1])
+    assert taken.count(1) == 1 and taken[-1] == 10
+    torch.testing.assert_close(weights(tmp_path), alone, rtol=1e-3, atol=1e-4)

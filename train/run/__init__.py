@@ -1,0 +1,1 @@
+"""What every training run shares: settings, workers, the loop, checkpoints, progress and trackers."""

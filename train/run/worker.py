@@ -1,0 +1,119 @@
+"""What a training loop may ask and say on the worker where it runs.
+
+rank(), world_size(), device()         who this worker is
+tell({"phase": "reading"})             a line for whoever launched the run
+save(metrics, directory), saved()      checkpoints, kept and found again
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow.fs
+import ray
+import ray.train
+import ray.train.torch
+import ray.util
+import torch
+from ray.train import Checkpoint
+from torch import nn
+
+from train.run import storage
+
+PLACE = "place"
+"""Among what is reported: the id of the placement group in which the workers run, for whoever has to clear it away."""
+_place: dict[str, str] = {}  # the board, storage and name of the run that this process works for
+
+
+def resolve(address: str) -> Any:
+    """What `train.job.address_of` named."""
+    module, name = address.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def run(settings: dict[str, Any]) -> None:
+    """What Ray runs on each worker: the loop that `train.job` names, with its config."""
+    _place.update({key: settings[key] for key in ("board", "storage", "run")})
+    resolve(settings["loop"])(resolve(settings["kind"]).model_validate(settings["config"]))
+
+
+def rank() -> int:
+    """This worker's number, from 0."""
+    return int(ray.train.get_context().get_world_rank())
+
+
+def world_size() -> int:
+    """How many workers train together."""
+    return int(ray.train.get_context().get_world_size())
+
+
+def device() -> torch.device:
+    """Where this worker's model and batches belong."""
+    return cast(torch.device, ray.train.torch.get_device())
+
+
+def distributed(model: nn.Module) -> nn.Module:
+    """The model wrapped for gradient averaging where there are several workers."""
+    return cast(nn.Module, ray.train.torch.prepare_model(model))
+
+
+def tell(record: Mapping[str, Any]) -> None:
+    """Rank 0: send `{"phase": …}` or a report to the driver's terminal and `metrics.jsonl`. Other ranks: nothing."""
+    if rank() == 0:
+        ray.get_actor(_place["board"]).put.remote(dict(record))
+
+
+def save(metrics: Mapping[str, float], directory: Path, *, every_rank: bool = False) -> None:
+    """Keep rank 0's `directory` as a checkpoint, or with `every_rank` the files of all of them in one. Every rank calls this, the same
+    number of times; it waits for all of them."""
+    mine = Checkpoint.from_directory(directory) if every_rank or rank() == 0 else None
+    told = dict(metrics) | {PLACE: ray.util.get_current_placement_group().id.hex()}
+    ray.train.report(told, checkpoint=mine, checkpoint_upload_fn=None if "://" in _place["storage"] else _kept)
+
+
+def _kept(checkpoint: Checkpoint, name: str) -> Checkpoint:
+    """The checkpoint, moved to the run's directory in such a way that a crash leaves whole files or none."""
+    target = Path(_place["storage"]) / _place["run"] / name
+    storage.keep(Path(checkpoint.path), target)
+    return Checkpoint(str(target), pyarrow.fs.LocalFileSystem())
+
+
+def saved() -> Iterator[Path]:
+    """Checkpoints of this run as local directories, newest first; none in a fresh run. Whether one is intact is the reader's to check.
+
+    They are looked for in storage: Ray hears of a checkpoint a moment after it is written, so that a worker that dies in this moment
+    leaves one that `ray.train.get_checkpoint` does not know.
+    """
+    system, root = _storage()
+    entries = system.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
+    kept = [entry.path for entry in entries if entry.type == pyarrow.fs.FileType.Directory and entry.base_name.startswith("checkpoint_")]
+    for path in sorted(kept, reverse=True):
+        with Checkpoint(path, system).as_directory() as directory:
+            yield Path(cast(str, directory))
+
+
+def put(directory: Path, name: str) -> None:
+    """Keep the files of `directory` as `name` in the run's directory, beside what other ranks keep there."""
+    system, root = _storage()
+    if isinstance(system, pyarrow.fs.LocalFileSystem):
+        storage.keep(directory, Path(root) / name)
+    else:
+        pyarrow.fs.copy_files(
+            str(directory), f"{root}/{name}", source_filesystem=pyarrow.fs.LocalFileSystem(), destination_filesystem=system
+        )
+
+
+@contextmanager
+def got(name: str) -> Iterator[Path]:
+    """What was kept as `name`, as a local directory."""
+    system, root = _storage()
+    with Checkpoint(f"{root}/{name}", system).as_directory() as directory:
+        yield Path(cast(str, directory))
+
+
+def _storage() -> tuple[pyarrow.fs.FileSystem, str]:
+    """The file system of the run, and its directory there."""
+    system, root = pyarrow.fs.FileSystem.from_uri(_place["storage"])
+    return system, f"{root}/{_place['run']}"

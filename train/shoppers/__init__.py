@@ -1,0 +1,1 @@
+"""What shoppers do: histories for recommenders, impressions for the response model."""

@@ -1,0 +1,1 @@
+"""Sweeps over settings: what is tried, the trials, and their table."""
