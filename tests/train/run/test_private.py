@@ -1,18 +1,14 @@
 """Differentially private steps: what is spent, what one example can do, what is refused, and a run from end to end."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from opacus.accountants import PRVAccountant
+from responsekit import config_for, table
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a module beside this one
-
-from test_response import config_for, table
 
 from artifacts.response import ResponseModel
 from train.job import launch
