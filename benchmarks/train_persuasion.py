@@ -157,7 +157,7 @@ def main() -> None:
         margins, seconds = by_model(name, started, table, dev)
         figures |= shown(name, margins, dev) | {f"{name}_minutes": round(seconds / 60, 1)}
         Console().print(figures)
-    record("train_persuasion", figures, SEED, "python -m benchmarks.train_persuasion")
+    record("train_persuasion", figures, SEED, f"python -m benchmarks.train_persuasion --epochs {given.epochs:g}")
 
 
 if __name__ == "__main__":

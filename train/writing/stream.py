@@ -11,10 +11,12 @@ import logging
 import os
 import shutil
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -115,8 +117,10 @@ def _shared(system: pyarrow.fs.FileSystem, root: str) -> str:
 
 def _hash_of(config: GeneratorConfig, tokenizer: PreTrainedTokenizerFast) -> str:
     """Of all that is read, by its contents."""
-    tables = data_hash([path for path in (config.data, config.validation) if path])
-    return sha256(f"{tables}\0{tokenizer.backend_tokenizer.to_str()}\0{tokenizer.chat_template}".encode()).hexdigest()
+    with TemporaryDirectory() as directory:
+        written = Path(directory) / "tokenizer"
+        tokenizer.save_pretrained(written)
+        return data_hash([path for path in (config.data, config.validation, written) if path])
 
 
 def fetched(config: GeneratorConfig) -> Path:
@@ -153,9 +157,9 @@ def _write(config: GeneratorConfig, tokenizer: PreTrainedTokenizerFast, target: 
     writer = StoreWriter(target)
     parts: dict[str, list[Any]] = {name: [] for name in (*HASHED, "held_out")}
     left_out, seen = {"without an answer": 0, told_of_length(config): 0}, 0
-    with Progress() as progress:
+    with Progress() as progress, closing(_blocks(files, work)) as blocks:
         task = progress.add_task(f"tokens of {config.data.name}", total=sum(counts))
-        for block in _blocks(files, work):
+        for block in blocks:
             states = block["state"].to_numpy()
             if (states == BAD).any():
                 _refuse(files, counts, seen + int((states == BAD).argmax()), work)
@@ -186,7 +190,7 @@ def told(left_out: dict[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
 
 
-def _blocks(files: Sequence[Path], work: Tokenising) -> Iterator[pa.Table]:
+def _blocks(files: Sequence[Path], work: Tokenising) -> Generator[pa.Table, None, None]:
     """The rows of the files, in their order, as `Tokenising` leaves them."""
     import ray.data
 

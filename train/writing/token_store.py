@@ -19,6 +19,7 @@ from typing import Any, Self, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -153,7 +154,7 @@ class StoreWriter:
     def add(self, table: pa.Table) -> None:
         """Rows with the columns of SCHEMA."""
         self._rows.write_table(table.select(SCHEMA.names).cast(SCHEMA))
-        lengths = pa.compute.list_value_length(table["tokens"])
+        lengths = pc.list_value_length(table["tokens"])
         self._lengths.append(np.asarray(lengths, dtype=np.int32))
 
     def finish(self, training: Numbers, held_out: Numbers, *, data: str, left_out: Mapping[str, int]) -> None:

@@ -121,7 +121,7 @@ def test_many_products_are_as_bare_as_a_merchants_catalogue():
 def test_loss_is_on_the_copy_and_its_end_only(pieces, tokenizer_directory):
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_directory)
     one = example(pieces[0], Random(1))
-    tokens, labels = encode_example(one, tokenizer=tokenizer, style="compact", limit=512)
+    tokens, labels = encode_example(one, tokenizer=tokenizer, style="compact")
     learned = [label for label in labels if label >= 0]
     assert tokenizer.decode(tokens[: len(tokens) - len(learned)]) == compact(one.brief)
     assert tokenizer.decode(learned, skip_special_tokens=True) == one.copy
