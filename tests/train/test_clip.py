@@ -96,6 +96,8 @@ def test_two_workers_leave_a_model_that_serving_loads_and_training_goes_on_from(
     assert verify(config.out, "clip") == card
     assert {"top1_zh", "top1_en", "held_out_loss", "before_held_out_loss"} <= card.metrics.keys()
     assert ClipModel(config.out).encode_texts(["a red square"]).shape == (1, 16)
+    described = (config.local_runs / str(card.config["run"]) / "report" / "data_card.md").read_text(encoding="utf-8")
+    assert "pictures, " in described and "| nearly the same" in described
     base = Path(shutil.copytree(config.out, tmp_path / "base"))
     again = config.model_copy(update={"base": base, "tokenizer": None, "out": tmp_path / "tuned", "loss": "siglip", "epochs": 3})
     tuned = launch(clip.loop, again, kind="clip", data=[again.data])

@@ -196,4 +196,6 @@ def test_persuasion_is_learned_from_the_copybook_and_from_outcomes_against_moved
     config = PersuasionConfig(name="tiny", epochs=2, adversarial=0.1, **TINY, **sizes, **paths)
     card = launch(persuasion.loop, config, kind="persuasion", data=[tests])
     assert {"pairwise_accuracy", "pairwise_accuracy_significant", "f1_scarcity", "temperature"} <= card.metrics.keys()
+    described = (tmp_path / str(card.config["run"]) / "report" / "data_card.md").read_text(encoding="utf-8")
+    assert "tests.jsonl" in described and "| longest |" in described
     assert set(PersuasionScorer(str(config.out)).score(["warm tea"])[0].principles) == set(LABELS[:-1])

@@ -243,3 +243,15 @@ def test_auto_precision_is_bf16_only_where_the_processor_has_instructions_for_it
     assert in_bf16("auto", torch.device("cpu")) is reduced
     assert in_bf16("bf16", torch.device("cpu"))
     assert not in_bf16("fp32", torch.device("cpu"))
+
+
+def test_a_base_may_be_a_registry_whose_serving_version_is_meant(tmp_path, tokenizer_directory):
+    version = tmp_path / "registry" / "v-0123456789ab"
+    version.mkdir(parents=True)
+    (version / "config.json").write_text("{}")
+    (tmp_path / "registry" / "current").write_text(f"{version.name}\n")
+    config = GeneratorConfig(name="tiny", out=tmp_path / "out", copybook=tmp_path, base=tmp_path / "registry")
+    assert config.base == version
+    (tmp_path / "registry" / "current").write_text("../elsewhere\n")
+    with pytest.raises(ValueError, match="is no name of a version"):
+        GeneratorConfig(name="tiny", out=tmp_path / "out", copybook=tmp_path, base=tmp_path / "registry")

@@ -152,6 +152,8 @@ def test_a_run_on_a_folder_learns_with_two_workers(ray_cluster, folder, tmp_path
     card = verify(tmp_path / "out", "generator")
     assert card.metrics["validation_loss"] < card.metrics["before_validation_loss"] - 0.1
     assert "1 repeated" in " ".join(capsys.readouterr().err.split())
+    described = (tmp_path / "runs" / str(card.config["run"]) / "report" / "data_card.md").read_text(encoding="utf-8")
+    assert "| repeated | 1 |" in described and "| files | data |" in described
 
 
 def test_a_run_whose_machines_share_no_storage_is_told_so(config):
