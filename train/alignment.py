@@ -16,6 +16,7 @@ GRPO) is not here.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -31,8 +32,9 @@ from train.reports.exhibits import Exhibits, Sample
 from train.reports.metrics import Floats
 from train.run import worker
 from train.run.loop import Batch, Recipe, fit, seed_everything
-from train.run.settings import ConfigError, InputPath, read_command_line
+from train.run.settings import ConfigError, InputPath, data_hash, read_command_line
 from train.run.worker import tell
+from train.texts.data_card import DATA_CARD, plain_card
 from train.texts.pairs import PairColumns
 from train.writing import preferences, rewarded
 from train.writing.completions import IGNORED, Encoded, TooLong, check_template, collate, dialogue_prompt_ids, encode_dialogue, fitted
@@ -161,7 +163,9 @@ def loop(config: AlignmentConfig) -> None:
         evaluate=partial(judge, pairs=held_out, objective=config.objective),
         export=partial(export, tokenizer=tokenizer, config=config),
         lengths=training.lengths,
-        exhibits=partial(exhibits, pairs=held_out, tokenizer=tokenizer, config=config),
+        exhibits=lambda model: replace(
+            exhibits(model, pairs=held_out, tokenizer=tokenizer, config=config), pages={DATA_CARD: card(config, training, held_out, told)}
+        ),
         after_step=budget(model.language_model),
     )
     fit(config, model, recipe)
@@ -203,6 +207,13 @@ def exhibits(model: Any, *, pairs: Pairs, tokenizer: PreTrainedTokenizerFast, co
     texts = written(model.language_model, tokenizer, prompts, config.seed)
     samples = [Sample(tokenizer.decode(prompt), row.chosen.answer, text) for prompt, row, text in zip(prompts, rows, texts, strict=True)]
     return Exhibits(margins=margins_of(pairs.ask(model), pairs, config.objective), samples=tuple(samples))
+
+
+def card(config: AlignmentConfig, training: Pairs, held_out: Pairs, left_out: Mapping[str, int]) -> str:
+    """The data card: of each pair both answers, each answer once."""
+    said = [list(dict.fromkeys(one.answer for row in side.rows for one in (row.chosen, row.rejected))) for side in (training, held_out)]
+    files = [path for path in (config.data, config.validation) if path]
+    return plain_card(said[0], said[1], files, left_out, name=config.name, about=config.about_data, hashed=data_hash(files))
 
 
 def checked(config: AlignmentConfig) -> AlignmentConfig:

@@ -170,6 +170,8 @@ def test_the_reference_prefers_nothing_over_itself(base, tmp_path):
 def test_a_preference_is_learned_in_seconds(ray_cluster, base, tmp_path):
     config = config_of(base, tmp_path, data=shorter_is_better(tmp_path / "pairs.jsonl"), epochs=8, rpo_alpha=0.2)
     card = launch(alignment.loop, checked(config), kind="generator", data=[config.data])
+    described = (config.local_runs / str(card.config["run"]) / "report" / "data_card.md").read_text(encoding="utf-8")
+    assert "| longest |" in described and config.data.name in described
     assert card.metrics["before_preference_accuracy"] == 0.5
     assert card.metrics["preference_accuracy"] > 0.9
     assert card.metrics["margin"] > 0.5 > card.metrics["before_margin"] == 0
