@@ -12,6 +12,7 @@ the prompts. Brand voices are `train/voice.py`, preferences `train/alignment.py`
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,15 @@ def learn(config: GeneratorConfig, model: CopyLoss, tokenizer: PreTrainedTokeniz
     fit(config, model, recipe)
 
 
-def judge(model: nn.Module, *, examinations: Mapping[str, Sequence[Encoded]], pad: int) -> dict[str, float]:
-    """Loss per token in nats of each examination."""
+def judge(model: nn.Module, *, examinations: Mapping[str, Sequence[Sequence[Encoded]]], pad: int) -> dict[str, float]:
+    """Loss per token in nats of each examination, which is in parts."""
     device = next(model.parameters()).device
     metrics = {}
-    for name, examples in examinations.items():
+    for name, parts in examinations.items():
         total = count = 0.0
-        for begin in range(0, len(examples), _TOGETHER):
-            batch = {key: value.to(device) for key, value in collate(examples[begin : begin + _TOGETHER], pad).items()}
+        examples = chain.from_iterable(parts)
+        while some := list(islice(examples, _TOGETHER)):
+            batch = {key: value.to(device) for key, value in collate(some, pad).items()}
             tokens = int((batch["labels"][:, 1:] != IGNORED).sum())
             total += float(model(**batch)) * tokens
             count += tokens

@@ -131,8 +131,9 @@ def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) ->
     if not resume:
         (directory / _PLAN).write_text(json.dumps(asdict(plan), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     configs = {one.name: run.config.model_validate({**one.config, "out": config.out}) for one in plan.trials if one.config}
-    for each in configs.values():
-        run.prepare(each)
+    for one in plan.trials:
+        if one.name in configs:
+            _prepare(run, configs, one)
     work = Work(job.address_of(run.loop), job.address_of(run.config), f"{config.runs}/{plan.name}")
     with TrialTable(plan.name, plan.trials, plan.goal) as table:
         run_trials(work, list(configs.values()), table, plan.goal, resume=resume)
@@ -143,6 +144,15 @@ def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) ->
     table.say(f"{best.name} is the best, with {best.told()}; all of them: {page}")
     print(commands[best.name])
     return card
+
+
+def _prepare(run: Run, configs: dict[str, TrainConfig], trial: Trial) -> None:
+    """Make what a trial needs; one whose data can't be used with its settings is refused, and the others go on."""
+    try:
+        run.prepare(configs[trial.name])
+    except ConfigError as error:
+        trial.state, trial.reason = "refused", str(error)
+        del configs[trial.name]
 
 
 def best_of(plan: Plan) -> Trial:

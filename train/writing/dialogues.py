@@ -175,12 +175,20 @@ def turns_of(value: Any, where: str) -> tuple[Turn, ...]:
     """A list of {role, content}, or the JSON of one, as turns. Raises ConfigError that begins with `where`."""
     try:
         messages = json.loads(value) if isinstance(value, str) else value or []
-        turns = tuple(Turn(message["role"], message["content"] or "") for message in messages)
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        turns = tuple(Turn(message["role"], _text(message["content"])) for message in messages)
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeError) as error:
         raise ConfigError(f"{where} is no list of {{role, content}} ({error!r}); mend the row or leave it out") from error
     if strange := [turn.role for turn in turns if turn.role not in get_args(Role)]:
         raise ConfigError(f"{where}: role {strange[0]!r} is none of {get_args(Role)}; name the roles so")
     return turns
+
+
+def _text(content: Any) -> str:
+    """What a turn says. Raises TypeError for parts of several kinds, UnicodeError for half a character, as cut JSON leaves it."""
+    if not isinstance(content, str | None):
+        raise TypeError(f"content is a {type(content).__name__}, not a text")
+    (content or "").encode()
+    return content or ""
 
 
 def _answered(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:

@@ -21,7 +21,7 @@ from train.writing.language_model import reach
 from train.writing.rows import rows_of
 
 _JUDGED_PIECES = 256
-_DESCRIBED = 50_000
+_DESCRIBED = 5_000
 """Rows of either side that a data card describes at the most."""
 
 
@@ -68,15 +68,15 @@ class Lessons:
         """Which rows were left out, for a reader; empty where none was."""
         return ", ".join(f"{count} {reason}" for reason, count in self.left_out.items() if count)
 
-    def examinations(self) -> dict[str, list[Encoded]]:
-        """What a model is judged on, always the same: `validation_loss` on what it never saw; with a copybook, `new_brief_loss` on pieces
-        that it saw under briefs that it didn't."""
+    def examinations(self) -> dict[str, tuple[Sequence[Encoded], ...]]:
+        """What a model is judged on, always the same, in parts: `validation_loss` on what it never saw; with a copybook, `new_brief_loss`
+        on pieces that it saw under briefs that it didn't. Rows stay where they lie."""
         seen = Random(0).sample(list(self.pieces), min(_JUDGED_PIECES, len(self.pieces)))
-        asked = {
-            "validation_loss": [*self._under_a_brief(self.held_out_pieces), *self.rows.held_out],
-            "new_brief_loss": self._under_a_brief(seen),
+        asked: dict[str, tuple[Sequence[Encoded], ...]] = {
+            "validation_loss": (self._under_a_brief(self.held_out_pieces), self.rows.held_out),
+            "new_brief_loss": (self._under_a_brief(seen),),
         }
-        return {name: examples for name, examples in asked.items() if examples}
+        return {name: parts for name, parts in asked.items() if any(map(len, parts))}
 
     def _under_a_brief(self, pieces: Sequence[Piece]) -> list[Encoded]:
         ones = [example(piece, Random(f"judge/{piece.piece_id}")) for piece in pieces]
@@ -107,9 +107,9 @@ class Lessons:
             for pieces, some in zip((self.pieces, self.held_out_pieces), drawn, strict=True)
         )
         files = [path for path in (config.copybook, config.data, config.validation) if path]
-        about = config.about_data
-        if len(rows.training) > _DESCRIBED:
-            about += f" (described by {_DESCRIBED:,} rows, drawn by chance)"
+        counts = " and ".join(f"{len(some):,} of {len(each):,}" for some, each in zip(drawn, (rows.training, rows.held_out), strict=True))
+        some = any(len(each) > _DESCRIBED for each in (rows.training, rows.held_out))
+        about = f"{config.about_data} (described by rows drawn by chance: {counts})".strip() if some else config.about_data
         return plain_card(training, held_out, files, self.left_out, name=config.name, about=about, hashed=data_hash(files))
 
     def _briefed(self, piece: Piece) -> tuple[list[int], str]:

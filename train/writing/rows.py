@@ -12,9 +12,11 @@ from train.run.loop import Lengths
 from train.run.settings import ConfigError
 from train.writing.completions import Encoded, check_template, encode_dialogue, fitted
 from train.writing.dialogues import Dialogue, Dialogues, dialogues_of, parts, read_dialogues
+from train.writing.folder import Folder
 from train.writing.generator_config import GeneratorConfig
 from train.writing.language_model import reach
-from train.writing.stream import fetched, first_rows, gather, told_of_length
+from train.writing.stream import gather, told_of_length
+from train.writing.token_place import fetched
 from train.writing.token_store import TokenStore
 
 
@@ -71,7 +73,9 @@ def check(config: GeneratorConfig, tokenizer: PreTrainedTokenizerFast) -> tuple[
     where they, or the tokenizer, can't be used."""
     if config.streamed:
         assert config.data is not None
-        rows = [one for one in dialogues_of(first_rows(config), config.data, config.columns) if one]
+        table, path = Folder.read(config.data, config.columns).first()
+        rows = [one for one in dialogues_of(table, path, config.columns) if one]
+        rows += read_dialogues(config.validation, config.columns)[0] if config.validation else []
         files = tuple(path for path in (config.data, config.validation) if path)
     else:
         table = parts(config.data, config.validation, config.columns, config.held_out, config.seed) if config.data else Dialogues()

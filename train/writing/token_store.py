@@ -3,7 +3,7 @@
     rows.arrow        `tokens` and `learned` (which of them a loss lies on) of every row, in Arrow's file format, mapped into memory
     lengths.npy       (rows,) int32: tokens of each row
     training.npy, held_out.npy      row numbers, int64
-    store.json        of which data it is and what was left out; last: its presence means that the store is complete
+    store.json        of which data it is and what was left out; written last, so that a directory without it is no store
 
 `Keys` says which rows are the same, and which hang together so that all or none of them are held out. Knows neither Ray nor a tokenizer.
 """
@@ -143,7 +143,9 @@ def is_of(directory: Path, hashed: str) -> bool:
 class StoreWriter:
     """Writes a store beside its place and moves it there at the end. An unfinished one that a crash left is replaced by the next."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, data: str) -> None:
+        """`data` is the hash of what is read. One process at a time."""
+        self._data = data
         self._target, self._partial = directory, directory.with_name(f"{directory.name}.partial")
         shutil.rmtree(self._partial, ignore_errors=True)
         self._partial.mkdir(parents=True)
@@ -157,14 +159,14 @@ class StoreWriter:
         lengths = pc.list_value_length(table["tokens"])
         self._lengths.append(np.asarray(lengths, dtype=np.int32))
 
-    def finish(self, training: Numbers, held_out: Numbers, *, data: str, left_out: Mapping[str, int]) -> None:
-        """Close it; `data` is the hash of what was read. Flushed to the device, then renamed."""
+    def finish(self, training: Numbers, held_out: Numbers, left_out: Mapping[str, int]) -> None:
+        """Close it: flushed to the device, then renamed."""
         self._rows.close()
         self._file.close()
         whole = {"lengths": np.concatenate([*self._lengths, np.zeros(0, np.int32)]), "training": training, "held_out": held_out}
         for name, values in whole.items():
             np.save(self._partial / f"{name}.npy", values)
-        told: dict[str, Any] = {"data": data, "rows": len(whole["lengths"]), "left_out": dict(left_out)}
+        told: dict[str, Any] = {"data": self._data, "rows": len(whole["lengths"]), "left_out": dict(left_out)}
         (self._partial / _COMPLETE).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         storage.settle(self._partial)
         shutil.rmtree(self._target, ignore_errors=True)

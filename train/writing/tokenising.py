@@ -10,7 +10,6 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
 
 from copywriting.prompt import PromptStyle
-from train.run.settings import ConfigError
 from train.writing.completions import IGNORED, Answers, Encoded, TooLong, encode_dialogue, fitted
 from train.writing.dialogues import OWN, Dialogue, DialogueColumns, dialogues_of, key
 from train.writing.token_store import SCHEMA, digest
@@ -43,24 +42,27 @@ class Tokenising:
         columns = list(zip(*rows, strict=True)) or [()] * len(names)
         return pa.table([pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)], list(names))
 
-    def _parsed(self, table: pa.Table) -> list[Dialogue | ConfigError | None]:
+    def _parsed(self, table: pa.Table) -> list[Dialogue | ValueError | None]:
         try:
             return list(dialogues_of(table, Path(), self.columns))
-        except ConfigError as error:
+        except ValueError as error:  # ConfigError is one, and what is no UTF-8
             return [error] if table.num_rows == 1 else [one for at in range(table.num_rows) for one in self._parsed(table.slice(at, 1))]
 
-    def _row(self, one: Dialogue | ConfigError | None) -> tuple[Any, ...]:
+    def _row(self, one: Dialogue | ValueError | None) -> tuple[Any, ...]:
         if not isinstance(one, Dialogue):
             return (BAD if one else UNANSWERED, [], [], 0, 0, 0, False, False)
-        answer = key(one.answer)
-        hashes = [digest(text, self.seed) for text in (f"{one.asked}\0\0{answer}", one.asked, answer)]
-        told = (hashes[0], hashes[1], hashes[2] if len(answer) >= OWN else 0, one.held_out)
         try:
-            whole = self.encoded(one)
+            told, whole = (*self.hashes(one), one.held_out), self.encoded(one)
         except (ValueError, TemplateError):
-            return (BAD, [], [], *told, False)
+            return (BAD, [], [], 0, 0, 0, False, False)
         tokens, labels = fitted(whole, self.limit, self.too_long) or ([], [])
         return (KEPT if tokens else TOO_LONG, tokens, [label != IGNORED for label in labels], *told, len(whole[0]) > self.limit)
+
+    def hashes(self, one: Dialogue) -> tuple[int, int, int]:
+        """Of the dialogue, of all but its last answer, and of that answer, 0 for a short one. Raises ValueError for half a character."""
+        answer = key(one.answer)
+        whole, asked, own = (digest(text, self.seed) for text in (f"{one.asked}\0\0{answer}", one.asked, answer))
+        return whole, asked, own if len(answer) >= OWN else 0
 
     def encoded(self, one: Dialogue) -> Encoded:
         """A dialogue as tokens, however many."""

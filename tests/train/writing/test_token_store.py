@@ -50,10 +50,10 @@ def test_what_stands_in_a_validation_table_is_left_out_and_nothing_else_is_held_
 
 
 def test_rows_come_back_as_they_were_written_by_number(tmp_path):
-    writer = StoreWriter(tmp_path / "store")
+    writer = StoreWriter(tmp_path / "store", "abc")
     writer.add(table(([1, 2, 3], [False, True, True]), ([4, 5], [False, True])))
     writer.add(table(([6, 7, 8, 9], [False, False, True, True])))
-    writer.finish(np.array([2, 0]), np.array([1]), data="abc", left_out={"repeated": 3})
+    writer.finish(np.array([2, 0]), np.array([1]), {"repeated": 3})
     store = TokenStore.read(tmp_path / "store")
     assert list(store.training) == [([6, 7, 8, 9], [IGNORED, IGNORED, 8, 9]), ([1, 2, 3], [IGNORED, 2, 3])]
     assert store.held_out[0] == ([4, 5], [IGNORED, 5])
@@ -63,12 +63,12 @@ def test_rows_come_back_as_they_were_written_by_number(tmp_path):
 
 
 def test_an_unfinished_store_is_none_and_the_next_one_takes_its_place(tmp_path):
-    StoreWriter(tmp_path / "store").add(table(([1], [True])))
+    StoreWriter(tmp_path / "store", "abc").add(table(([1], [True])))
     assert not is_of(tmp_path / "store", "abc")
     with pytest.raises(FileNotFoundError):
         TokenStore.read(tmp_path / "store")
-    again = StoreWriter(tmp_path / "store")
+    again = StoreWriter(tmp_path / "store", "abc")
     again.add(table(([2], [True])))
-    again.finish(np.array([0]), np.array([], dtype=np.int64), data="abc", left_out={})
+    again.finish(np.array([0]), np.array([], dtype=np.int64), {})
     assert list(TokenStore.read(tmp_path / "store").training) == [([2], [2])]
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
