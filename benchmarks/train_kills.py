@@ -15,7 +15,6 @@ import json
 import os
 import random
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -214,14 +213,13 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "demo.training_data", str(VAR / "training")], check=True)
     if "clip" in kinds and not (VAR / "training" / "pictures").is_dir():
         subprocess.run([sys.executable, "-m", "demo.picture_set", str(VAR / "training" / "pictures")], check=True)
-    figures: Figures = {}
     with Progress() as bar:
         for kind in kinds:
             calm = undisturbed(kind)
             task = bar.add_task(f"{kind}: kills", total=options.kills)
-            figures |= told(kind, calm, *disturbed(kind, options.kills, partial(bar.advance, task)))
-            bar.print({key: value for key, value in figures.items() if key.startswith(kind)})
-    record("train_kills", figures, seed=SEED, command=shlex.join(["python", "-m", "benchmarks.train_kills", *sys.argv[1:]]))
+            figures = told(kind, calm, *disturbed(kind, options.kills, partial(bar.advance, task)))
+            command = f"python -m benchmarks.train_kills --kills {options.kills} --only {kind}"
+            record(f"train_kills_{kind}", figures, seed=SEED, command=command)
 
 
 if __name__ == "__main__":
