@@ -24,7 +24,7 @@ from copywriting.brief import Brief
 from copywriting.channels import Language
 from copywriting.prompt import PromptStyle, chat, compact
 from copywriting.slots import fill
-from train.run.settings import ConfigError, InputPath
+from train.run.settings import ConfigError, InputPath, ModelPath
 from train.run.tables import read_table
 from train.texts.classifier import logits_of
 from train.texts.examples import random_brief
@@ -42,7 +42,7 @@ _LANGUAGES: tuple[Language, Language] = ("zh", "en")
 class RewardedConfig(LanguageModelConfig):
     """How pairs are made of a base's own texts."""
 
-    reward: InputPath | None = None
+    reward: ModelPath | None = None
     """A persuasion model's directory; with it, pairs are made rather than read from `data`."""
     prompts: InputPath | None = None
     """A table whose column of prompts (or messages) the base answers; none means briefs drawn at random."""
