@@ -23,8 +23,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: lint  ## everything, the real graph included
-	$(BIN)/pytest
+test: lint  ## everything: what needs no Ray in two processes, then what does, the real graph included
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not ray" --numprocesses 2 --dist loadfile --durations 25
+	$(BIN)/pytest -m ray --durations 25
 
 format: setup
 	$(BIN)/ruff check --fix

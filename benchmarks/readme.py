@@ -28,6 +28,18 @@ HEADLINES: tuple[tuple[str, str, str, str], ...] = (
     ("catalogues_sample", "sample_first_by_the_model_percent", "answers whose first choice is the model's, %", "第一选择出自模型的回答，%"),
     ("decoding", "8_requests_grammar_ratio_to_free", "decoding under a grammar ÷ free, 8 requests", "带文法解码 ÷ 自由解码，8 个请求"),
     ("train_kills_generator", "generator_same_model", "the same model, bit by bit, after kills", "被反复杀掉之后逐位相同的模型"),
+    (
+        "train_clip",
+        "clip_image_to_title_recall_10",
+        "CLIP from scratch on 7,457 photos, image → title, recall@10",
+        "CLIP 用 7,457 张照片从零训练，图→标题，recall@10",
+    ),
+    (
+        "train_persuasion",
+        "minilm_clear",
+        "which of two headlines was clicked more, Upworthy, clear pairs",
+        "两条标题哪条点击更多，Upworthy，差异明显的对",
+    ),
     ("train_speed", "ray_by_plain", "tokens/s by Ray Train ÷ the same loop without Ray", "Ray Train 的词元/秒 ÷ 不用 Ray 的同一循环"),
     ("train_strategies", "random_model_macro_f1", "persuasion strategies of dialogues, macro F1", "对话里的说服策略，宏 F1"),
     ("train_sentiment_en", "minilm_accuracy", "sentiment, SST-2 dev, accuracy", "情感，SST-2 dev，准确率"),
