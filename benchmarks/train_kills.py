@@ -47,7 +47,7 @@ _COMMON = {
 }  # fmt: skip
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "generator": ("generator.yaml", {"epochs": 20, "hidden_size": 128, "layers": 2, "intermediate_size": 256, "heads": 4, "kv_heads": 2}),
-    "sentiment": ("sentiment.yaml", {"epochs": 2}),
+    "sentiment": ("sentiment.yaml", {"epochs": 4}),
     "persuasion": ("persuasion.yaml", {"epochs": 4}),
     "clip": ("clip.yaml", {"epochs": 4}),
 }

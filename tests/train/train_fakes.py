@@ -63,13 +63,14 @@ class ReciterConfig(TrainConfig):
     dies_once_at: Path | None = None
     """A file that the last worker leaves behind when it dies, in epoch 3."""
     seconds_per_batch: float = 0.0
+    dropout: float = 0.0
 
 
 def reciter(config: ReciterConfig) -> None:
     """Learn three sequences of twelve tokens by heart."""
     seed_everything(config.seed)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 64}
-    model = LlamaForCausalLM(LlamaConfig(**sizes, tie_word_embeddings=True))
+    model = LlamaForCausalLM(LlamaConfig(**sizes, tie_word_embeddings=True, attention_dropout=config.dropout))
     rows = torch.randint(64, (12, 12), generator=torch.Generator().manual_seed(1))
 
     def batch(numbers: Sequence[int], epoch: int) -> Batch:

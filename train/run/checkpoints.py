@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed
-from torch import nn
+from torch import Tensor, nn
 
 from artifacts.card import ArtifactError, sha256_of, verify, write_card
 from train.run import sharding, worker
@@ -28,6 +28,13 @@ class State:
     seconds: float = 0.0
     before: dict[str, float] = field(default_factory=dict)
     best: float | None = None
+    random: tuple[Tensor, ...] = ()
+    """This rank's random states where the checkpoint was written: the CPU's and the GPU's."""
+
+    def rewind(self) -> None:
+        """Draw from here on what the run would have drawn. Call it last, since what is set up and measured may draw, too."""
+        for kind, state in zip((torch, torch.cuda), self.random, strict=False):
+            kind.set_rng_state(state.cpu())
 
 
 def save(
@@ -39,7 +46,7 @@ def save(
 ) -> None:
     """One checkpoint: weights, optimizer, position, every rank's random state; at the end what `finish` adds on rank 0. Call on every
     rank."""
-    generators = _gather(torch.get_rng_state())
+    generators = _gather(_drawn_from(next(model.parameters()).device))
     sharded = sharding.is_sharded(model)
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
@@ -66,8 +73,8 @@ def _trained(model: nn.Module) -> dict[str, Any]:
 
 
 def restore(model: nn.Module, optimizer: Optimizer, device: torch.device) -> State:
-    """Go on from the newest checkpoint whose hashes are right; one that a crash cut short is passed over, and said so. Raises ValueError
-    where the run so far was sharded and this one is not, or the reverse."""
+    """Go on from the newest checkpoint whose hashes are right, but for its random state (`State.rewind`); one that a crash cut short is
+    passed over, and said so. Raises ValueError where the run so far was sharded and this one is not, or the reverse."""
     for directory in worker.saved():
         try:
             verify(directory, "checkpoint")
@@ -83,10 +90,15 @@ def restore(model: nn.Module, optimizer: Optimizer, device: torch.device) -> Sta
         else:
             model.load_state_dict(held["model"], strict=all(p.requires_grad for p in model.parameters()))
             optimizer.load_state_dict(held["optimizer"])
-        if worker.rank() < len(held["random"]):
-            torch.set_rng_state(held["random"][worker.rank()].cpu())
-        return State(held["step"], held["seconds"], held["before"], held.get("best"))
+        random = held["random"][worker.rank()] if worker.rank() < len(held["random"]) else ()
+        drawn = (random,) if isinstance(random, Tensor) else random  # older checkpoints have the CPU's alone
+        return State(held["step"], held["seconds"], held["before"], held.get("best"), drawn)
     return State()
+
+
+def _drawn_from(device: torch.device) -> tuple[Tensor, ...]:
+    """The random states that a worker draws from."""
+    return (torch.get_rng_state(), *((torch.cuda.get_rng_state(device),) if device.type == "cuda" else ()))
 
 
 def lower_is_better(metric: str) -> bool:

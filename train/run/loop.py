@@ -105,6 +105,7 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     share = len(range(worker.rank(), config.block, worker.world_size())) * worker.world_size() / config.block
     clock = Clock(config, steps_per_epoch, state, peak)
     batches = guard.batches(recipe, steps_per_epoch, state.step) if guard else _batches(config, recipe, steps_per_epoch, state.step)
+    state.rewind()
     for parts in batches:
         done, save_now = clock.agree(device)
         if done >= 1:

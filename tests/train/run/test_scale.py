@@ -62,6 +62,16 @@ def test_shards_on_two_workers_one_of_which_dies_learn_what_one_worker_learns(al
     torch.testing.assert_close(weights(tmp_path), alone, rtol=1e-3, atol=1e-4)
 
 
+def test_a_run_that_goes_on_drops_out_what_it_would_have_dropped_out(ray_cluster, tmp_path):
+    found = []
+    for name, more in (("calm", {}), ("killed", {"dies_once_at": tmp_path / "died"})):
+        settings = {"dropout": 0.3, "checkpoint_every_s": 1e-6, "max_failures": 1, **more}
+        card = recited(tmp_path / name, workers=1, batch_size=6, **settings)
+        assert steps(tmp_path / name, card).count(1) == 1
+        found.append(weights(tmp_path / name))
+    assert (tmp_path / "died").exists() and torch.equal(*found)
+
+
 def test_a_run_in_shards_can_not_go_on_without_them(alone, tmp_path):
     card = recited(tmp_path, workers=1, batch_size=6, epochs=1, parallel="fsdp")
     config = ReciterConfig(name="reciter", out=tmp_path / "out", storage=str(tmp_path), workers=1, batch_size=6, max_failures=0, **SMALL)
