@@ -136,7 +136,8 @@ def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) ->
             _prepare(run, configs, one)
     work = Work(job.address_of(run.loop), job.address_of(run.config), f"{config.runs}/{plan.name}")
     with TrialTable(plan.name, plan.trials, plan.goal) as table:
-        run_trials(work, list(configs.values()), table, plan.goal, resume=resume)
+        if configs:
+            run_trials(work, list(configs.values()), table, plan.goal, resume=resume)
     commands = {one.name: command_of(plan.command, one.settings, config.out) for one in plan.trials}
     page = write_tables(directory, plan.trials, plan.goal, commands)
     best = best_of(plan)

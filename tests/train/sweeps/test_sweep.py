@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import ray
 import yaml
@@ -25,6 +27,7 @@ from train.sweep import RUNS, Plan, Run, best_of, checked_often, goal_of, main, 
 from train.sweeps.space import Domain, draw, read_space, varied
 from train.sweeps.trial_table import Goal, Trial, TrialTable, command_of, write_tables
 from train.texts.classifier import ClassifierConfig
+from train.writing.generator_config import GeneratorConfig
 
 SPACE = {
     "learning_rate": {"log_uniform": [1e-4, 1e-2]},
@@ -259,3 +262,14 @@ def test_a_sweep_goes_on_after_a_trial_that_failed_stops_the_worse_one_and_publi
     assert cluster.places() <= before, "the trial that was stopped holds no place"
     again = sweep(LINE, config, read_plan(tmp_path / "sweep"), resume=True)  # all trials have ended: only the tables and the model are made
     assert again.version == card.version
+
+
+def test_a_trial_whose_data_can_t_be_used_with_its_settings_is_refused_and_where_all_are_the_sweep_says_why(tmp_path, tokenizer_directory):
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    pq.write_table(pa.table({"prompt": ["a"], "text": ["b"]}), folder / "a.parquet")
+    config = GeneratorConfig(name="tiny", out=tmp_path / "out", tokenizer=tokenizer_directory, data=folder, storage=str(tmp_path / "runs"))
+    plan = make_plan("sweep-1", config, [{"seed": 1}, {"seed": 2}], goal_of("validation_loss", None), ["python"])
+    with pytest.raises(TrainingError, match=r"(?s)no trial left a model.*trial_01.*refused.*no column is called completion"):
+        sweep(RUNS["train.generator"], config, plan)
+    assert [one.state for one in plan.trials] == ["refused", "refused"]
