@@ -4,7 +4,7 @@ For each training command a small run of the project's own data, once undisturbe
 Train's controller, and of the command itself, which is then started again with --resume. Half of the kills come at a random moment of
 training, the other half soon after the kill before, so that starts and restores are hit as well. Both runs count their epochs, not seconds.
 
-same_model        whether both runs left the same files, bit by bit; else both runs' held-out figures
+same_model        whether both runs left the same weights and tokenizer, bit by bit; else both runs' held-out figures
 older             kills after which the run went on from a checkpoint older than the last one that it had reported: must be 0
 steps_lost        steps that had been reported and were taken again, mean and most; `interval` is the longest of a checkpoint, in steps
 seconds_to_go_on  from a kill to the next start of the training loop, mean: noticing, starting again, reading the checkpoint
@@ -181,7 +181,7 @@ def told(kind: str, calm: Card, card: Card, run: Run, blows: list[Blow]) -> Figu
     gaps = [later - sooner for sooner, later in pairwise(saves) if later > sooner]
     return {
         f"{kind}_kills": len(blows),
-        f"{kind}_same_model": "yes" if card.version == calm.version else _differences(calm, card),
+        f"{kind}_same_model": "yes" if _weights(card) == _weights(calm) else _differences(calm, card),
         f"{kind}_older": older,
         f"{kind}_steps": int(card.metrics["step"]),
         f"{kind}_steps_lost": round(fmean(lost), 2) if lost else 0,
@@ -194,6 +194,11 @@ def told(kind: str, calm: Card, card: Card, run: Run, blows: list[Blow]) -> Figu
 def _pauses(run: Run, blows: list[Blow]) -> list[float]:
     """Seconds from each kill to the next start of the training loop."""
     return [min(at for at, _ in run.begins if at > blow.at) - blow.at for blow in blows if run.begins[-1][0] > blow.at]
+
+
+def _weights(card: Card) -> dict[str, str]:
+    """Hashes of everything but the ONNX form, whose tracer numbers its nodes anew."""
+    return {name: digest for name, digest in card.files.items() if not name.endswith(".onnx")}
 
 
 def _differences(calm: Card, card: Card) -> str:
