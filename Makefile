@@ -24,7 +24,7 @@ lint: setup
 	$(BIN)/lint-imports --no-cache
 
 test: lint  ## everything: what needs no Ray in two processes, then what does, the real graph included
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not ray" --numprocesses 2 --dist loadfile --durations 25
+	$(BIN)/pytest -m "not ray" --numprocesses 2 --dist loadfile --durations 25
 	$(BIN)/pytest -m ray --durations 25
 
 format: setup
