@@ -21,6 +21,8 @@ from sklearn.preprocessing import normalize
 Vectors = NDArray[np.float32]
 
 _MAX_TERMS = 1 << 16  # the most frequent ones of a large catalogue: 32 MiB at 128 dimensions
+_RANK = 1e-6
+"""Singular values below this share of the largest are taken for 0."""
 _HEAD = 6  # letters; of five, a handbag would be a handbook
 _TOKEN = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
 
@@ -74,8 +76,11 @@ class LsaEncoder:
         weighted = tfidf.fit_transform(documents)
         with np.errstate(invalid="ignore"):  # one document: there is no variance to explain
             svd = TruncatedSVD(max(1, min(dim, len(documents) - 1, weighted.shape[1])), random_state=seed).fit(weighted)
+        # Documents that repeat others leave directions without variance, which are rounding errors and would be the loudest.
+        real = svd.singular_values_ > _RANK * svd.singular_values_.max(initial=0.0)
+        real[0] = True  # one document: there is no variance at all
         # Whitening by half keeps the strongest (mostly language) directions from drowning the rest.
-        components = (svd.components_ / np.sqrt(svd.singular_values_ + 1e-6)[:, None]).T
+        components = (svd.components_[real] / np.sqrt(svd.singular_values_[real] + 1e-6)[:, None]).T
         return cls(tfidf.get_feature_names_out().tolist(), tfidf.idf_, np.ascontiguousarray(components, dtype=np.float32))
 
     def encode(self, texts: Sequence[str]) -> Vectors:

@@ -35,7 +35,7 @@ _EMPTY = {
     "en": re.compile(
         r"\b(?:a|an|the|i|we|you|he|she|it|they|me|my|your|our|their|its|this|that|these|those|is|are|was|were|be|been|am|do|does|did|have|has|"
         r"had|can|could|will|would|shall|should|may|might|must|of|to|in|on|at|by|for|with|from|about|and|or|but|if|so|not|no|don't|can't|"
-        r"what|what's|which|who|whose|when|where|how|why|there|here|please|hi|hello|thanks|get|got|just|also|any|some|ones?|as|than|then|"
+        r"what|what's|works?|which|who|whose|when|where|how|why|there|here|please|hi|hello|thanks|get|got|just|also|any|some|ones?|as|than|then|"
         r"product|item|thing|into|out|up|i'd|i'm|like|want|need|know|tell|wondering|hey|much|many|long|s|t|ll|re|ve)\b"
     ),
     "zh": re.compile(
