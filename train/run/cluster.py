@@ -1,9 +1,9 @@
 """The Ray cluster that a run uses: joined or started here, asked what it can give, and cleared of what a dead run still holds.
 
-The cluster is the one that RAY_ADDRESS names; without it one is started on this machine for
-the run alone, in a temporary directory of its own: Ray Train looks for its cluster in that directory to see whether a run is still alive,
-and in the one that all clusters of a machine share it finds the cluster that was started last. It would ask that one, be told that there
-is no such run, and take the workers' places away.
+The cluster is the one that RAY_ADDRESS names; without it one is started on this machine for the run alone, in a temporary directory of its
+own: Ray Train looks for its cluster in that directory to see whether a run is still alive, and in the one that all clusters of a machine
+share it finds the cluster that was started last. It would ask that one, be told that there is no such run, and take the workers' places
+away.
 """
 
 import os

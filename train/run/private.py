@@ -160,7 +160,7 @@ class PrivateSteps:
     def batches(self, recipe: "Recipe", steps_per_epoch: int, start: int) -> Iterator[list[Batch]]:
         """What is drawn, from step `start` on, as the recipe's tensors: each batch in parts of examples of similar length."""
         for number, chosen in enumerate(self.drawn(), start):
-            if recipe.lengths:
+            if len(recipe.lengths):  # may be an array
                 chosen.sort(key=recipe.lengths.__getitem__)
             parts = [chosen[begin : begin + self._at_once] for begin in range(0, len(chosen), self._at_once)]
             yield [recipe.batch(part, number // steps_per_epoch) for part in parts]
