@@ -62,6 +62,7 @@ benchmarks: setup  ## every published figure, one after another
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_response
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_private
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_augment
+	$(BIN)/python -m benchmarks.train_alignment
 	$(BIN)/python -m benchmarks.train_kills
 	$(BIN)/python -m benchmarks.train_speed
 	$(BIN)/python -m benchmarks.train_stream

@@ -4,7 +4,7 @@ For each training command a small run of the project's own data, once undisturbe
 Train's controller, and of the command itself, which is then started again with --resume. Half of the kills come at a random moment of
 training, the other half soon after the kill before, so that starts and restores are hit as well. Both runs count their epochs, not seconds.
 
-same_model        whether both runs left the same weights and tokenizer, bit by bit; else both runs' held-out figures
+same_model        whether both runs left the same files, bit by bit; else both runs' held-out figures
 older             kills after which the run went on from a checkpoint older than the last one that it had reported: must be 0
 steps_lost        steps that had been reported and were taken again, mean and most; `interval` is the longest of a checkpoint, in steps
 seconds_to_go_on  from a kill to the next start of the training loop, mean: noticing, starting again, reading the checkpoint
@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from statistics import fmean
 
 import psutil
@@ -33,40 +34,55 @@ from rich.progress import Progress
 
 from artifacts.card import Card, read_card
 from benchmarks.record import Figures, record
+from copywriting import copybook
+from copywriting.prompt import compact
 from demo.stage import VAR
 from train.reports.history import TRAINING
+from train.texts.examples import Shelf
+from train.texts.fillers import flat_statement
 
 WORK = VAR / "benchmarks" / "kills"
 SEED = 5
-_EVERY_S = 3.0
+_EVERY_S, _SELDOM_S = 3.0, 60.0
+_PAIRS = VAR / "training" / "copybook_pairs.jsonl"
 _TARGETS = ("worker", "worker", "worker", "controller", "command")
 _NAMES = {"worker": "ray::RayTrainWo", "controller": "ray::TrainContr"}  # the kernel keeps 15 letters
 _COMMON = {
-    "workers": 2, "threads_per_worker": 1, "max_failures": 200, "checkpoint_every_s": _EVERY_S, "report_every_s": 0.25, "precision": "fp32",
+    "workers": 2, "threads_per_worker": 1, "max_failures": 200, "report_every_s": 0.25, "precision": "fp32",
     "max_seconds": "null",
 }  # fmt: skip
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
-    "generator": ("generator.yaml", {"epochs": 20, "hidden_size": 128, "layers": 2, "intermediate_size": 256, "heads": 4, "kv_heads": 2}),
-    "sentiment": ("sentiment.yaml", {"epochs": 4}),
-    "persuasion": ("persuasion.yaml", {"epochs": 4}),
-    "clip": ("clip.yaml", {"epochs": 4}),
+    "generator": ("generator.yaml", {"epochs": 80, "hidden_size": 128, "layers": 2, "intermediate_size": 256, "heads": 4, "kv_heads": 2}),
+    "alignment": ("alignment.yaml", {"epochs": 4, "data": _PAIRS}),
+    "sentiment": ("sentiment.yaml", {"epochs": 6}),
+    "persuasion": ("persuasion.yaml", {"epochs": 8}),
+    "clip": ("clip.yaml", {"epochs": 6}),
 }
+"""Of each kind a run that is long enough for twenty kills."""
 
 
 @dataclass(slots=True)
 class Run:
-    """A command that trains, as often started again as it is killed. `begins` are (time, step) of every start of its training loop."""
+    """A command that trains, started again as often as it is killed, a checkpoint every `every_s` seconds. `begins` are (time, step) of
+    every start of its training loop."""
 
     kind: str
     directory: Path
     name: str = ""
+    every_s: float = _EVERY_S
     begins: list[tuple[float, int]] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Begin, or go on."""
         config, settings = KINDS[self.kind]
-        chosen = {**_COMMON, **settings, "out": self.directory / "out", "storage": self.directory / "runs"}
+        chosen = {
+            **_COMMON,
+            "checkpoint_every_s": self.every_s,
+            **settings,
+            "out": self.directory / "out",
+            "storage": self.directory / "runs",
+        }
         command = [sys.executable, "-m", f"train.{self.kind}", "--config", f"train/configs/{config}"]
         command += [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
         command += ["--resume", self.name] if self.name else []
@@ -108,6 +124,18 @@ class Run:
         return True
 
 
+def write_pairs() -> None:
+    """Pairs for alignment: a piece of the copybook for a brief is preferred to a flat statement of the catalogue's facts."""
+    random = Random(SEED)
+    pieces = random.sample(copybook.load(Path("demo/copybook")), 800)
+    shelf, rows = Shelf(pieces), []
+    for number in range(len(pieces)):
+        one = shelf.example(number, random)
+        rows.append({"prompt": compact(one.brief), "chosen": one.copy, "rejected": flat_statement(one.brief.language, random)})
+    _PAIRS.parent.mkdir(parents=True, exist_ok=True)
+    _PAIRS.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
 def _parsed(line: str) -> dict[str, float]:
     try:
         found: dict[str, float] = json.loads(line)
@@ -127,8 +155,8 @@ class Blow:
 
 
 def undisturbed(kind: str) -> Card:
-    """The card of a run that nobody kills."""
-    run = Run(kind, WORK / kind / "undisturbed")
+    """The card of a run that nobody kills; that it saves more seldom must change nothing."""
+    run = Run(kind, WORK / kind / "undisturbed", every_s=_SELDOM_S)
     run.start()
     assert run.process is not None
     if run.process.wait():
@@ -138,7 +166,7 @@ def undisturbed(kind: str) -> Card:
 
 def disturbed(kind: str, kills: int, advance: Callable[[], None]) -> tuple[Card, Run, list[Blow]]:
     """The run, killed so many times, or until it came to its end between two kills."""
-    run, blows, chance = Run(kind, WORK / kind / "disturbed"), list[Blow](), random.Random(SEED)
+    run, blows, chance = Run(kind, WORK / kind / "disturbed"), list[Blow](), Random(SEED)
     run.start()
     while len(blows) < kills:
         timed = len(blows) % 2 == 0
@@ -172,7 +200,7 @@ def _goes_on(run: Run, beyond: int) -> bool:
 
 def told(kind: str, calm: Card, card: Card, run: Run, blows: list[Blow]) -> Figures:
     """The figures of a kind."""
-    lost, older = [], 0
+    lost, older, pauses = [], 0, _pauses(run, blows)
     for blow in blows:
         if after := [step for at, step in run.begins if at > blow.at]:
             older += after[0] < blow.saved
@@ -181,24 +209,19 @@ def told(kind: str, calm: Card, card: Card, run: Run, blows: list[Blow]) -> Figu
     gaps = [later - sooner for sooner, later in pairwise(saves) if later > sooner]
     return {
         f"{kind}_kills": len(blows),
-        f"{kind}_same_model": "yes" if _weights(card) == _weights(calm) else _differences(calm, card),
+        f"{kind}_same_model": "yes" if card.files == calm.files else _differences(calm, card),
         f"{kind}_older": older,
         f"{kind}_steps": int(card.metrics["step"]),
         f"{kind}_steps_lost": round(fmean(lost), 2) if lost else 0,
         f"{kind}_steps_lost_most": max(lost, default=0),
         f"{kind}_interval": max(gaps, default=0),
-        f"{kind}_seconds_to_go_on": round(fmean(_pauses(run, blows)), 1),
+        f"{kind}_seconds_to_go_on": round(fmean(pauses), 1) if pauses else 0,
     }
 
 
 def _pauses(run: Run, blows: list[Blow]) -> list[float]:
     """Seconds from each kill to the next start of the training loop."""
     return [min(at for at, _ in run.begins if at > blow.at) - blow.at for blow in blows if run.begins[-1][0] > blow.at]
-
-
-def _weights(card: Card) -> dict[str, str]:
-    """Hashes of everything but the ONNX form, whose tracer numbers its nodes anew."""
-    return {name: digest for name, digest in card.files.items() if not name.endswith(".onnx")}
 
 
 def _differences(calm: Card, card: Card) -> str:
@@ -212,9 +235,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--only", choices=sorted(KINDS), action="append")
     options = parser.parse_args()
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")  # a checkpoint waits until Ray Train asks for it: else two seconds
     shutil.rmtree(WORK, ignore_errors=True)
     kinds = options.only or list(KINDS)
-    if "sentiment" in kinds and not (VAR / "training" / "sentiment.parquet").is_file():
+    if {"sentiment", "alignment"} & {*kinds} and not (VAR / "training" / "preferences.jsonl").is_file():
         subprocess.run([sys.executable, "-m", "demo.training_data", str(VAR / "training")], check=True)
     if "clip" in kinds and not (VAR / "training" / "pictures").is_dir():
         subprocess.run([sys.executable, "-m", "demo.picture_set", str(VAR / "training" / "pictures")], check=True)

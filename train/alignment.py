@@ -38,11 +38,11 @@ from train.texts.data_card import DATA_CARD, plain_card
 from train.texts.pairs import PairColumns
 from train.writing import preferences, rewarded
 from train.writing.completions import IGNORED, Encoded, TooLong, check_template, collate, dialogue_prompt_ids, encode_dialogue, fitted
-from train.writing.language_model import KIND, export, reach, start, start_tokenizer, written
+from train.writing.language_model import export, kind_of, reach, start, start_tokenizer, written
 from train.writing.preference_loss import LossName, Objective, TextChances
 from train.writing.preferences import Preference, PreferenceColumns, Preferences
 from train.writing.rewarded import RewardedConfig
-from train.writing.tuning import ADAPTER, adapted, budget
+from train.writing.tuning import adapted, budget
 
 _SAMPLES = 12
 _TOGETHER = 16
@@ -171,10 +171,19 @@ def loop(config: AlignmentConfig) -> None:
     fit(config, model, recipe)
 
 
+def table_of(config: AlignmentConfig) -> Path:
+    """The table of pairs; `prepare` makes it where it isn't given."""
+    return config.data or rewarded.place_of(config)
+
+
+def files_of(config: AlignmentConfig) -> list[Path]:
+    """What a run learns from and starts from."""
+    return [path for path in (table_of(config), config.validation, config.reward, config.base) if path]
+
+
 def parts(config: AlignmentConfig) -> Preferences:
     """The pairs. Raises ConfigError for a table that can't be used."""
-    assert config.data is not None  # made by `rewarded` where it wasn't given
-    return preferences.parts(config.data, config.validation, config.columns, config.pair_columns, config.held_out, config.seed)
+    return preferences.parts(table_of(config), config.validation, config.columns, config.pair_columns, config.held_out, config.seed)
 
 
 def judge(model: nn.Module, *, pairs: Pairs, objective: Objective) -> dict[str, float]:
@@ -212,33 +221,32 @@ def exhibits(model: Any, *, pairs: Pairs, tokenizer: PreTrainedTokenizerFast, co
 def card(config: AlignmentConfig, training: Pairs, held_out: Pairs, left_out: Mapping[str, int]) -> str:
     """The data card: of each pair both answers, each answer once."""
     said = [list(dict.fromkeys(one.answer for row in side.rows for one in (row.chosen, row.rejected))) for side in (training, held_out)]
-    files = [path for path in (config.data, config.validation) if path]
+    files = [path for path in (table_of(config), config.validation) if path]
     return plain_card(said[0], said[1], files, left_out, name=config.name, about=config.about_data, hashed=data_hash(files))
 
 
-def checked(config: AlignmentConfig) -> AlignmentConfig:
-    """The config with its table of pairs, which is made here where a reward is given. Raises ConfigError for what can't be used."""
+def prepare(config: AlignmentConfig) -> None:
+    """What must be there before the workers start: the pairs, which are made where a reward is given. Raises ConfigError for what can't be
+    used."""
     try:
         tokenizer = start_tokenizer(config)
         if config.prompt_style == "chat":
             check_template(tokenizer, "prompt_style = 'chat'")
-        if config.reward and config.data is None:
-            config = config.model_copy(update={"data": rewarded.make(config)})
+        if config.data is None:
+            rewarded.make(config)
         if any(row.chosen.chat for row in parts(config).training):
             check_template(tokenizer, "messages in the data")
     except ConfigError:
         raise
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return config
 
 
 def main() -> None:
     """The command line."""
     config, resume = read_command_line(AlignmentConfig, Path("train/configs/alignment.yaml"))
-    config = checked(config)
-    data = [path for path in (config.data, config.validation, config.reward, config.base) if path]
-    card = launch(loop, config, kind=ADAPTER if config.as_adapter else KIND, data=data, resume=resume)
+    prepare(config)
+    card = launch(loop, config, kind=kind_of(config), data=files_of(config), resume=resume)
     print({key: round(value, 4) for key, value in card.metrics.items()})
 
 

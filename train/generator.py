@@ -27,11 +27,11 @@ from train.run.worker import tell
 from train.texts.data_card import DATA_CARD
 from train.writing.completions import IGNORED, Encoded, collate, encode_example, prompt_ids
 from train.writing.generator_config import GeneratorConfig
-from train.writing.language_model import KIND, CopyLoss, export, reach, start, start_tokenizer, written
+from train.writing.language_model import CopyLoss, export, kind_of, reach, start, start_tokenizer, written
 from train.writing.lessons import Lessons
 from train.writing.packing import check_packing, packed
 from train.writing.rows import prepare
-from train.writing.tuning import ADAPTER, adapted, budget
+from train.writing.tuning import adapted, budget
 
 __all__ = ["CopyLoss", "GeneratorConfig", "collate", "encode_example", "loop", "prompt_ids", "start"]
 _SAMPLES = 12
@@ -106,7 +106,7 @@ def main() -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     data = [path for path in (config.copybook, *prepare(config, tokenizer), config.tokenizer, config.base) if path]
-    card = launch(loop, config, kind=ADAPTER if config.as_adapter else KIND, data=data, resume=resume)
+    card = launch(loop, config, kind=kind_of(config), data=data, resume=resume)
     print({key: round(value, 4) for key, value in card.metrics.items()})
 
 

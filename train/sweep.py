@@ -22,7 +22,8 @@ from typing import Any, get_args
 from artifacts.card import Card, check_output
 from multimodal.clip import KIND as CLIP
 from retrieval.recommenders.registry import KIND as RECOMMENDER
-from train import clip, generator, job, persuasion, recommender, sentiment
+from train import alignment, clip, generator, job, persuasion, recommender, sentiment, strategies
+from train.alignment import AlignmentConfig
 from train.persuasion import PersuasionConfig
 from train.pictures.clip_config import ClipConfig
 from train.recommender import RecommenderConfig
@@ -30,6 +31,7 @@ from train.run.checkpoints import lower_is_better
 from train.run.settings import ConfigError, TrainConfig, load_config, parse_overrides
 from train.run.trackers import chosen
 from train.sentiment import SentimentConfig
+from train.strategies import StrategiesConfig
 from train.sweeps.space import Settings, combinations, draw, read_space, varied
 from train.sweeps.trial_table import Goal, Mode, Trial, TrialTable, command_of, write_tables
 from train.sweeps.trials import Work, run_trials
@@ -49,7 +51,8 @@ class Run:
 
     config: type[TrainConfig]
     loop: Callable[[Any], None]
-    kind: str
+    kind_of: Callable[[Any], str]
+    """The kind of what a config makes."""
     data: Callable[[Any], list[Path]]
     prepare: Callable[[Any], object] = lambda config: None
     """What a trial needs to be there before its workers start."""
@@ -59,8 +62,16 @@ def _paths(*keys: str) -> Callable[[Any], list[Path]]:
     return lambda config: [path for path in (getattr(config, key) for key in keys) if path]
 
 
+def _always(kind: str) -> Callable[[Any], str]:
+    return lambda config: kind
+
+
 def _of_sentiment(config: SentimentConfig) -> list[Path]:
     return [*sentiment.parts(config)[2].files, *_paths("tokenizer", "base")(config)]
+
+
+def _of_strategies(config: StrategiesConfig) -> list[Path]:
+    return [*strategies.parts(config)[2].files, *_paths("tokenizer", "base")(config)]
 
 
 def _of_generator(config: GeneratorConfig) -> list[Path]:
@@ -78,11 +89,13 @@ def _of_recommender(config: RecommenderConfig) -> list[Path]:
 
 
 RUNS: dict[str, Run] = {
-    "train.sentiment": Run(SentimentConfig, sentiment.loop, sentiment.KIND, _of_sentiment),
-    "train.persuasion": Run(PersuasionConfig, persuasion.loop, persuasion.KIND, _paths("copybook", "pairs", "tokenizer", "base")),
-    "train.generator": Run(GeneratorConfig, generator.loop, language_model.KIND, _of_generator, _prepared),
-    "train.clip": Run(ClipConfig, clip.loop, CLIP, _paths("data", "images", "tokenizer", "base")),
-    "train.recommender": Run(RecommenderConfig, recommender.loop, RECOMMENDER, _of_recommender),
+    "train.sentiment": Run(SentimentConfig, sentiment.loop, _always(sentiment.KIND), _of_sentiment),
+    "train.persuasion": Run(PersuasionConfig, persuasion.loop, _always(persuasion.KIND), _paths("copybook", "pairs", "tokenizer", "base")),
+    "train.strategies": Run(StrategiesConfig, strategies.loop, _always(strategies.KIND), _of_strategies),
+    "train.generator": Run(GeneratorConfig, generator.loop, language_model.kind_of, _of_generator, _prepared),
+    "train.alignment": Run(AlignmentConfig, alignment.loop, language_model.kind_of, alignment.files_of, alignment.prepare),
+    "train.clip": Run(ClipConfig, clip.loop, _always(CLIP), _paths("data", "images", "tokenizer", "base")),
+    "train.recommender": Run(RecommenderConfig, recommender.loop, _always(RECOMMENDER), _of_recommender),
 }
 
 
@@ -124,13 +137,14 @@ def read_plan(directory: Path) -> Plan:
 
 def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) -> Card:
     """Run the trials, write the tables, and put the best one's model at `config.out`. Raises TrainingError where no trial left one."""
-    check_output(config.out, run.kind)
     chosen(config.trackers)
+    configs = {one.name: run.config.model_validate({**one.config, "out": config.out}) for one in plan.trials if one.config}
+    for kind in {run.kind_of(one) for one in configs.values()}:
+        check_output(config.out, kind)
     directory = config.local_runs / plan.name
     directory.mkdir(parents=True, exist_ok=True)
     if not resume:
         (directory / _PLAN).write_text(json.dumps(asdict(plan), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    configs = {one.name: run.config.model_validate({**one.config, "out": config.out}) for one in plan.trials if one.config}
     for one in plan.trials:
         if one.name in configs:
             _prepare(run, configs, one)
@@ -141,7 +155,7 @@ def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) ->
     commands = {one.name: command_of(plan.command, one.settings, config.out) for one in plan.trials}
     page = write_tables(directory, plan.trials, plan.goal, commands)
     best = best_of(plan)
-    card = job.publish_run(configs[best.name], kind=run.kind, data=run.data(configs[best.name]), run=best.name)
+    card = job.publish_run(configs[best.name], kind=run.kind_of(configs[best.name]), data=run.data(configs[best.name]), run=best.name)
     table.say(f"{best.name} is the best, with {best.told()}; all of them: {page}")
     print(commands[best.name])
     return card

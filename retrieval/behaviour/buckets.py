@@ -142,7 +142,7 @@ class RayEngine:
             number = rows[BUCKET][0].as_py()
             return _row(number, work(rows.drop_columns([BUCKET]).cast(schema), number))
 
-        read = data.read_parquet(str(path.resolve()), columns=schema.names)
+        read = data.read_parquet(str(path.resolve())).select_columns(schema.names)
         grouped = read.map_batches(spread, batch_format="pyarrow", batch_size=BATCH_ROWS).groupby(BUCKET, num_partitions=buckets)
         return _rows(grouped.map_groups(settled, batch_format="pyarrow"))
 

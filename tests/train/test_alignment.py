@@ -13,17 +13,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from artifacts.card import verify
 from copywriting.prompt import compact
 from train import alignment
-from train.alignment import AlignmentConfig, Pairs, checked, judge
+from train.alignment import AlignmentConfig, Pairs, files_of, judge, prepare
 from train.job import launch
 from train.reports.exhibits import read_exhibits
-from train.run.settings import ConfigError
+from train.run.settings import ConfigError, data_hash
 from train.texts.examples import random_brief
 from train.texts.pairs import PairColumns
-from train.writing.language_model import start
+from train.writing.language_model import kind_of, start
 from train.writing.preference_loss import Objective, TextChances
 from train.writing.preferences import PreferenceColumns, parts, read_preferences
-from train.writing.rewarded import Asked, make, pair_of, pairs_of, prompts_of
+from train.writing.rewarded import Asked, make, pair_of, pairs_of, place_of, prompts_of
 
+MODELS = Path(__file__).resolve().parents[2] / "models"
 WORDS = ["tea", "green", "pot", "window", "warm", "slowly", "cup", "home", "bring", "name"]
 SIZES = {"hidden_size": 32, "layers": 1, "heads": 2, "kv_heads": 1, "intermediate_size": 32, "max_position": 96}
 RUN = {"threads_per_worker": 1, "report_every_s": 1e-6, "checkpoint_every_s": 1e6, "max_failures": 0}
@@ -146,7 +147,7 @@ def test_a_run_without_a_base_or_pairs_is_refused(base, tokenizer_directory, tmp
 def test_chats_need_a_template_before_anything_runs(base, tmp_path):
     config = config_of(base, tmp_path, data=shorter_is_better(tmp_path / "pairs.jsonl"), prompt_style="chat")
     with pytest.raises(ConfigError, match="no chat template"):
-        checked(config)
+        prepare(config)
 
 
 def test_the_reference_prefers_nothing_over_itself(base, tmp_path):
@@ -169,7 +170,8 @@ def test_the_reference_prefers_nothing_over_itself(base, tmp_path):
 @pytest.mark.ray
 def test_a_preference_is_learned_in_seconds(ray_cluster, base, tmp_path):
     config = config_of(base, tmp_path, data=shorter_is_better(tmp_path / "pairs.jsonl"), epochs=8, rpo_alpha=0.2)
-    card = launch(alignment.loop, checked(config), kind="generator", data=[config.data])
+    prepare(config)
+    card = launch(alignment.loop, config, kind="generator", data=files_of(config))
     described = (config.local_runs / str(card.config["run"]) / "report" / "data_card.md").read_text(encoding="utf-8")
     assert "| longest |" in described and config.data.name in described
     assert card.metrics["before_preference_accuracy"] == 0.5
@@ -189,7 +191,7 @@ def test_a_preference_is_learned_in_seconds(ray_cluster, base, tmp_path):
 def test_an_adapter_learns_it_against_the_base_that_it_belongs_to(ray_cluster, base, tmp_path):
     data = shorter_is_better(tmp_path / "pairs.jsonl")
     config = config_of(base, tmp_path, data=data, epochs=10, method="lora", deliver="adapter", learning_rate=1e-2, loss="ipo")
-    card = launch(alignment.loop, checked(config), kind="adapter", data=[data])
+    card = launch(alignment.loop, config, kind=kind_of(config), data=files_of(config))
     assert card.metrics["before_drift"] == pytest.approx(0, abs=1e-5)
     assert card.metrics["preference_accuracy"] > 0.9
     assert {"adapter_config.json", "adapter_model.safetensors"} == verify(config.out, "adapter").files.keys()
@@ -232,9 +234,21 @@ def test_pairs_are_made_of_what_the_base_writes(base, tmp_path):
     assert all(one.prompt == compact(one.brief) for one in briefs)
 
 
+@pytest.mark.ray
+def test_a_run_learns_from_what_a_reward_makes_of_the_base_s_own_texts(ray_cluster, base, tmp_path):
+    asked = table(tmp_path / "asked.jsonl", [{"prompt": f"{word} {number}"} for word in ("tea", "pot") for number in range(30)])
+    config = config_of(base, tmp_path, reward=MODELS / "persuasion", prompts=asked, candidates=4, epochs=2)
+    prepare(config)
+    card = launch(alignment.loop, config, kind=kind_of(config), data=files_of(config))
+    assert files_of(config) == [place_of(config), MODELS / "persuasion", base]
+    described = (config.local_runs / str(card.config["run"]) / "report" / "data_card.md").read_text(encoding="utf-8")
+    assert place_of(config).name in described
+    assert card.metrics["margin"] > 0 == card.metrics["before_margin"]
+    assert verify(config.out, "generator").data_hash == data_hash(files_of(config))
+
+
 def test_the_shipped_scorer_judges_the_shipped_generator(tmp_path):
-    root = Path(__file__).resolve().parents[2] / "models"
-    config = config_of(root / "generator", tmp_path, reward=root / "persuasion", briefs=8, candidates=3)
+    config = config_of(MODELS / "generator", tmp_path, reward=MODELS / "persuasion", briefs=8, candidates=3)
     rows = [json.loads(line) for line in make(config).read_text().splitlines()]
     assert 1 <= len(rows) <= 8 and all(0.5 < row["chance"] <= 1 and row["chosen"] != row["rejected"] for row in rows)
     held = make(config)

@@ -37,14 +37,16 @@ class Clock:
         )
         if torch.distributed.is_initialized() and worker.world_size() > 1:
             torch.distributed.broadcast(flags, src=0)
-        if flags[1] > 0:
-            self._saved = now
         return float(flags[0]), bool(flags[1] > 0)
 
     def _share(self, now: float) -> float:
         """How much of the run is done, by this worker's clock."""
         by_time = (now - self._began) / self._config.max_seconds if self._config.max_seconds else 0.0
         return max(self._state.step / self._total, by_time)
+
+    def kept(self) -> None:
+        """A checkpoint was kept: what measuring and saving took is no time of the next interval."""
+        self._saved = time.monotonic()
 
     def count(self, loss: float, tokens: int, operations: float) -> None:
         """Count a step of this worker. Raises ValueError where the loss is no longer a number."""

@@ -121,6 +121,7 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
             if config.keep_best:
                 keep_if_best(model, state, config.keep_best, held_out)
             save(model, optimizer, state, held_out)
+            clock.kept()
         clock.report(optimizer.param_groups[0]["lr"], held_out)  # last, so that measuring and saving slow no interval down
     worker.tell({"phase": "measuring and saving"})
     metrics = _evaluate(model, recipe)

@@ -14,6 +14,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar, get_args
 
@@ -101,6 +102,7 @@ class TrainConfig(BaseModel):
     weight_decay: float = Field(default=0.1, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
     checkpoint_every_s: float = Field(default=120, gt=0)
+    """Seconds of training from one checkpoint to the next; what measuring on held-out data and saving take is not counted."""
     keep_best: str = ""
     """Held-out metric by which the weights of the best checkpoint are kept and exported, e.g. `validation_loss`; none means the last."""
     report_every_s: float = Field(default=2, gt=0)
@@ -233,5 +235,13 @@ def data_hash(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for root in paths:
         for path in sorted(p for p in ([root] if root.is_file() else root.rglob("*")) if p.is_file()):
-            digest.update(f"{path.relative_to(root.parent)}\0{sha256_of(path)}\n".encode())
+            told = path.stat()
+            contents = _hash_of(path, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns)
+            digest.update(f"{path.relative_to(root.parent)}\0{contents}\n".encode())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=100_000)
+def _hash_of(path: Path, *_state: int) -> str:
+    """Read once in a process for as long as the file stays what it is: a sweep asks for every trial."""
+    return sha256_of(path)

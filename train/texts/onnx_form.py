@@ -27,6 +27,7 @@ ONNX = "model.onnx"
 _TOLERANCE = 1e-3
 """Largest difference of a logit that is taken for rounding."""
 _OPSET = 18
+_NUMBERED = "onnx::"  # how the tracer begins the names of weights that it turned
 _SMALL = 1024  # entries; smaller weights are kept as they are
 _SHAPES = ((1, 3), (2, 20), (5, 33))
 
@@ -64,7 +65,7 @@ def write_onnx(model: nn.Module, directory: Path) -> float:
             )
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
             raise ConfigError(f"onnx = True: torch can't export {type(model).__name__} ({error}); pass --set onnx=false") from error
-    onnx.save(_halved(onnx.load(path)), path)
+    onnx.save(_renumbered(_halved(onnx.load(path))), path)
     if (difference := _difference(model, path, vocabulary)) > _TOLERANCE:
         path.unlink()
         raise ConfigError(
@@ -109,6 +110,48 @@ def _halved(model: Any) -> Any:
     del graph.node[:]
     graph.node.extend(nodes)
     return model
+
+
+def _renumbered(model: Any) -> Any:
+    """The nodes as the outputs ask for them, numbered in this order: the tracer meets them in the order of Python's sets, so that the same
+    model would give another file in each process. A graph within a node knows names from outside: with one, everything stays."""
+    graph = model.graph
+    if any(attribute.HasField("g") or attribute.graphs for node in graph.node for attribute in node.attribute):
+        return model
+    fixed = {value.name: value.name for value in (*graph.input, *graph.output)}
+    names, nodes = {"": "", **fixed}, _asked_for(graph)
+    weights = {weight.name: weight for weight in graph.initializer}
+    for number, node in enumerate(nodes):
+        for name in (name for name in node.input if name in weights and name not in names):
+            names[name] = f"weight_{len(names)}" if name.startswith(_NUMBERED) else name
+        node.name = f"{node.op_type}_{number}"
+        names.update((name, f"{node.name}_{place}") for place, name in enumerate(node.output) if name not in names)
+        node.input[:], node.output[:] = [names[name] for name in node.input], [names[name] for name in node.output]
+    kept = [weight for name, weight in weights.items() if name in names]
+    for weight in kept:
+        weight.name = names[weight.name]
+    for field, values in (("node", nodes), ("initializer", sorted(kept, key=lambda weight: weight.name)), ("value_info", [])):
+        copies = [type(value).FromString(value.SerializeToString(deterministic=True)) for value in values]
+        graph.ClearField(field)
+        getattr(graph, field).extend(copies)
+    return model
+
+
+def _asked_for(graph: Any) -> list[Any]:
+    """The nodes that the outputs need, each behind those that it needs, in the order of their inputs."""
+    makers = {name: node for node in graph.node for name in node.output}
+    found, seen, stack = [], set[str](), [(value.name, False) for value in reversed(graph.output)]
+    while stack:
+        name, needs_are_met = stack.pop()
+        node = makers.get(name)
+        if node is None:
+            continue
+        if needs_are_met:
+            found.append(node)
+        elif node.output[0] not in seen:
+            seen.add(node.output[0])
+            stack += [(name, True), *((needed, False) for needed in reversed(node.input))]
+    return found
 
 
 def _difference(model: nn.Module, path: Path, vocabulary: int) -> float:

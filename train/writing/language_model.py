@@ -13,7 +13,7 @@ from artifacts.card import CARD, verify
 from train.run.settings import InputPath, ModelPath
 from train.texts.vocabulary import save_tokenizer
 from train.writing.completions import IGNORED, left_padded
-from train.writing.tuning import TuningConfig, bare, is_prefix, merged, orthogonality, save_adapter
+from train.writing.tuning import ADAPTER, TuningConfig, bare, is_prefix, merged, orthogonality, save_adapter
 
 KIND = "generator"
 _SHARD = "3500KB"  # no file of a shipped model is larger than a code host takes without ado
@@ -157,6 +157,11 @@ def written(model: Any, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[Se
         out = model.generate(input_ids=tokens, attention_mask=mask, **bounds | ({"do_sample": True} | SAMPLING | how))
     texts: list[str] = tokenizer.batch_decode(out[:, tokens.shape[1] :], skip_special_tokens=True)
     return texts
+
+
+def kind_of(config: LanguageModelConfig) -> str:
+    """The kind of the directory that `export` leaves."""
+    return ADAPTER if config.as_adapter else KIND
 
 
 def export(model: Any, directory: Path, *, tokenizer: PreTrainedTokenizerFast, config: LanguageModelConfig) -> None:

@@ -136,12 +136,17 @@ def pairs_of(asked: Sequence[Asked], config: RewardedConfig, model: Any, tokeniz
     return rows
 
 
-def make(config: RewardedConfig) -> Path:
-    """The table of pairs, made now or by a run before this one with the same settings. Raises ConfigError where no pair came of it."""
+def place_of(config: RewardedConfig) -> Path:
+    """Where the table of pairs of these settings lies, made or not. Raises ArtifactError for a reward that is no persuasion model."""
     fields = {*RewardedConfig.model_fields} & {"base", "reward", "prompts", "briefs", "candidates", "prompt_style", "seed"}
     settings = config.model_dump_json(include=fields)
     versions = [verify(path, kind).version for path, kind in ((config.reward, "persuasion"),) if path]
-    path = config.local_runs / f"{config.name}-pairs-{sha256(f'{settings}{versions}'.encode()).hexdigest()[:12]}.jsonl"
+    return config.local_runs / f"{config.name}-pairs-{sha256(f'{settings}{versions}'.encode()).hexdigest()[:12]}.jsonl"
+
+
+def make(config: RewardedConfig) -> Path:
+    """The table of pairs, made now or by a run before this one with the same settings. Raises ConfigError where no pair came of it."""
+    path = place_of(config)
     if path.is_file():
         return path
     tokenizer, model = start(config)

@@ -103,7 +103,7 @@ def _blocks(folder: Folder, work: Tokenising) -> Generator[pa.Table, None, None]
     context.enable_progress_bars = context.print_on_execution_start = False
     with ray.data.DataContext.current(context):
         files = [str(path) for path in folder.files]
-        rows = ray.data.read_parquet(files, columns=list(folder.names), partitioning=None, file_extensions=None)
+        rows = ray.data.read_parquet(files, partitioning=None, file_extensions=None).select_columns(list(folder.names))
         tokens = rows.map_batches(work, batch_format="pyarrow", batch_size=_BATCH, zero_copy_batch=True)
         yield from tokens.iter_batches(batch_format="pyarrow", batch_size=None)
 

@@ -27,6 +27,7 @@ from train.sweep import RUNS, Plan, Run, best_of, checked_often, goal_of, main, 
 from train.sweeps.space import Domain, draw, read_space, varied
 from train.sweeps.trial_table import Goal, Trial, TrialTable, command_of, write_tables
 from train.texts.classifier import ClassifierConfig
+from train.writing import language_model
 from train.writing.generator_config import GeneratorConfig
 
 SPACE = {
@@ -35,7 +36,7 @@ SPACE = {
     "layers": {"randint": [1, 4]},
     "architecture": {"choice": ["textcnn", "gru"]},
 }
-LINE = Run(LineConfig, line, "line", lambda config: [])
+LINE = Run(LineConfig, line, lambda config: "line", lambda config: [])
 
 
 def space_file(directory: Path, space: object) -> Path:
@@ -118,12 +119,21 @@ def test_an_invalid_trial_says_which_key_and_the_others_run(tmp_path):
 def test_every_entry_names_a_command_and_its_own_config_and_loop(module):
     run = RUNS[module]
     command = sys.modules[module]
-    assert (command.loop, getattr(command, "KIND", registry.KIND)) == (run.loop, run.kind)
+    kind = run.kind_of(run.config.model_construct(**{name: field.default for name, field in run.config.model_fields.items()}))
+    assert command.loop is run.loop
+    assert kind == getattr(command, "KIND", registry.KIND if module == "train.recommender" else language_model.KIND)
     assert vars(command)[run.config.__name__] is run.config
     assert callable(command.main)
 
 
-@pytest.mark.parametrize("module", sorted(set(RUNS) - {"train.sentiment", "train.generator"}))
+@pytest.mark.parametrize("module", ["train.generator", "train.alignment"])
+def test_a_trial_that_makes_an_adapter_is_published_as_one(module):
+    config = RUNS[module].config.model_construct(method="lora", deliver="adapter")
+    assert RUNS[module].kind_of(config) == "adapter"
+    assert RUNS[module].kind_of(config.model_copy(update={"deliver": None})) == "generator"
+
+
+@pytest.mark.parametrize("module", ["train.persuasion", "train.clip", "train.recommender"])
 def test_the_files_of_a_run_are_keys_of_its_config(module):
     run = RUNS[module]
     assert run.data(run.config.model_construct(**dict.fromkeys(run.config.model_fields))) == []

@@ -1,7 +1,10 @@
 """The scorers from scratch: each learns, is the same after saving, reads padding as nothing, and says in ONNX what it says in torch."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +96,21 @@ def test_a_model_without_its_onnx_form_gets_one_and_a_card_for_it(trained, tmp_p
     assert verify(directory, "sentiment").files.keys() == before.files.keys()
     assert (card.seed, card.metrics, card.config) == (3, {"accuracy": 0.5}, {"max_tokens": 40})
     assert not directory.with_name("model.partial").exists()
+
+
+def test_equal_models_have_equal_onnx_forms_in_every_process(tmp_path):
+    """ModernBERT goes through a set of kinds of layers, in an order of its own in each process."""
+    _, model = classifier.start(config("modernbert", layers=4), "sentiment", LABELS, "single_label_classification", TEXTS)
+    model.save_pretrained(tmp_path)
+    script = (
+        "import sys; from pathlib import Path; from transformers import AutoModelForSequenceClassification as Model; "
+        "from train.texts.onnx_form import write_onnx; write_onnx(Model.from_pretrained(sys.argv[1]).eval(), Path(sys.argv[1]))"
+    )
+    forms = set()
+    for seed in "1", "2":
+        subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, env=os.environ | {"PYTHONHASHSEED": seed})
+        forms.add((tmp_path / ONNX).read_bytes())
+    assert len(forms) == 1
 
 
 def test_logits_that_differ_are_refused_and_leave_no_file(tmp_path, monkeypatch):
