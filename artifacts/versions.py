@@ -39,6 +39,9 @@ def publish(root: Path, new: Path, kind: str = "index") -> Path:
         raise ArtifactError(
             f"{root}: is {what} by itself and holds no versions; name a directory that is absent, empty or has a {POINTER!r}"
         )
+    if not versions(root) and (strange := sorted(path.name for path in root.glob("*") if not _ours(path))):
+        raise ArtifactError(f"{root}: holds {strange[0]!r} and no {POINTER!r}; name a directory that is absent, empty or has one")
+    new = new.resolve()  # of a link, what it leads to
     card = verify(new, kind)
     if (held := kind_of(root)) not in ("", kind):
         raise ArtifactError(f"{root}: holds versions of a {held!r}, {new} is a {kind!r}; name a root of its own for each kind")
@@ -70,8 +73,8 @@ def promote(root: Path, name: str) -> Path:
 def rollback(root: Path, kind: str = "index") -> Path:
     """Let the version before the current one serve; returns where it is. What was current is removed at the next publication. Raises
     ArtifactError where there is none before it, or it is no longer whole."""
-    if not root.is_dir():
-        raise ArtifactError(f"{root}: does not exist; name a directory that holds versions")
+    if not versions(root):
+        raise ArtifactError(f"{root}: holds no versions; name a directory that has a {POINTER!r}")
     with _locked(root):
         names = versions(root)[1:]
         if not names:
@@ -142,10 +145,15 @@ def _moved(new: Path, target: Path, kind: str) -> None:
 
 
 def _clear(root: Path, names: list[str]) -> None:
-    """Remove what the pointer no longer names: only after it moved."""
+    """Remove versions that the pointer no longer names, with what belongs to them: only after it moved. What else lies there stays."""
     for path in root.glob("v-*"):
-        if path.name.split(".")[0] not in names:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if _ours(path) and path.name.split(".")[0] not in names:
+            path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
+
+
+def _ours(path: Path) -> bool:
+    """Whether this module gives things of a root such a name."""
+    return path.name.startswith((".", POINTER)) or bool(NAME.fullmatch(path.name.split(".")[0]))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -238,7 +238,9 @@ def main() -> None:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")  # a checkpoint waits until Ray Train asks for it: else two seconds
     shutil.rmtree(WORK, ignore_errors=True)
     kinds = options.only or list(KINDS)
-    if {"sentiment", "alignment"} & {*kinds} and not (VAR / "training" / "preferences.jsonl").is_file():
+    if "alignment" in kinds:
+        write_pairs()
+    if "sentiment" in kinds and not (VAR / "training" / "sentiment.parquet").is_file():
         subprocess.run([sys.executable, "-m", "demo.training_data", str(VAR / "training")], check=True)
     if "clip" in kinds and not (VAR / "training" / "pictures").is_dir():
         subprocess.run([sys.executable, "-m", "demo.picture_set", str(VAR / "training" / "pictures")], check=True)

@@ -12,12 +12,13 @@ generator    columns prompt, reference, locale: perplexity, and of texts that it
 
 Data is Parquet, or JSON lines in a .jsonl file. --cluster names the column of what hangs together (a test, a dialogue, a product), which
 the bootstrap draws as a whole. Prints a table; with --out also writes evaluation.json and evaluation.md there. As a gate before a model may
-serve, `--least accuracy=0.9` and `--largest-gap recall=0.05` (between the values of a slice) end the command with status 1 and the reasons.
+serve, `--least accuracy=0.9`, `--most log_loss=0.3` and `--largest-gap recall=0.05` (between the values of a slice) end the command with
+status 1 and the reasons.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,17 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from artifacts.card import Card, read_card, verify
 from artifacts.versions import current
-from train.exams.exam import Classified, Difference, Interval, Paired, by_slice, compared, examined
-from train.exams.gate import limits, too_low, too_unequal
+from train.exams.exam import Classified, Difference, Interval, Paired, by_slice, compared, examined, too_few
+from train.exams.gate import limits, too_high, too_low, too_unequal
 from train.job import TrainingError, run_command
 from train.reports.metrics import Floats, softmax
 from train.run.settings import ConfigError
 from train.run.tables import columns_of, read_table
 from train.texts.classifier import logits_of
 from train.writing import generator_exam
+
+_OF_SLICES = ("accuracy", "macro_f1", "pairwise_accuracy")
+_COUNTED = 12
 
 
 @dataclass(slots=True)
@@ -52,6 +56,8 @@ class Evaluation:
     examples: int
     figures: dict[str, Interval | float]
     slices: dict[str, dict[str, dict[str, Interval]]] = field(default_factory=dict)
+    too_few: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Slice → value → examples, of the values that have too few to tell anything."""
     against: str = ""
     differences: dict[str, Difference] = field(default_factory=dict)
 
@@ -65,14 +71,24 @@ class Asked:
     slices: tuple[str, ...] = ()
     cluster: str | None = None
 
-    def column(self, name: str) -> NDArray[Any]:
+    def column(self, name: str) -> list[Any]:
         """Values of one column, as many as rows."""
-        return np.array(columns_of(self.table, (name,), self.path)[name])
+        return columns_of(self.table, (name,), self.path)[name]
 
     @property
     def clusters(self) -> NDArray[Any]:
         """What hangs together; each row by itself where nobody says."""
-        return self.column(self.cluster) if self.cluster else np.arange(self.table.num_rows)
+        return self._groups(self.cluster) if self.cluster else np.arange(self.table.num_rows)
+
+    @property
+    def groups(self) -> dict[str, NDArray[Any]]:
+        """The values of each slice."""
+        return {name: self._groups(name) for name in self.slices}
+
+    def _groups(self, name: str) -> NDArray[Any]:
+        """A column as (rows,) of texts or numbers, the long ones by reference."""
+        values = self.column(name)
+        return np.array(values, dtype=object if isinstance(values[0], str) else None)
 
 
 def labels(directory: Path, asked: Asked) -> Classified:
@@ -80,21 +96,21 @@ def labels(directory: Path, asked: Asked) -> Classified:
     scorer = _Scorer(directory)
     if scorer.several:
         raise ConfigError(f"{directory}: gives a text several labels, each by itself; its card has its figures on held-out texts")
-    named = [str(label) for label in asked.column("label").tolist()]
+    named = [str(label) for label in asked.column("label")]
     if unknown := sorted(set(named) - scorer.numbers.keys()):
         raise ConfigError(f"{asked.path}: label {unknown[0]!r} is none of the model's; use {sorted(scorer.numbers)}")
-    chances = softmax(scorer.logits(asked.column("text").tolist()) / scorer.temperature)
-    slices = {name: asked.column(name) for name in asked.slices}
-    return Classified(chances, np.array([scorer.numbers[label] for label in named]), asked.clusters, slices)
+    chances = softmax(scorer.logits(asked.column("text")) / scorer.temperature)
+    names = tuple(sorted(scorer.numbers, key=scorer.numbers.__getitem__))
+    return Classified(chances, np.array([scorer.numbers[label] for label in named]), asked.clusters, asked.groups, names)
 
 
 def persuasion(directory: Path, asked: Asked) -> Paired:
     """By how much the better text of each pair is scored above the other."""
     scorer, better = _Scorer(directory), asked.column("better")
-    if strange := sorted(set(better.tolist()) - {1, 2}):
+    if strange := sorted(set(better) - {1, 2}):
         raise ConfigError(f"{asked.path}: better = {strange[0]!r}; write 1 where the first text did better, 2 where the second did")
-    first, second = (scorer.logits(asked.column(name).tolist())[:, scorer.numbers["persuasive"]] for name in ("first", "second"))
-    return Paired(np.where(better == 1, first - second, second - first), asked.clusters)
+    first, second = (scorer.logits(asked.column(name))[:, scorer.numbers["persuasive"]] for name in ("first", "second"))
+    return Paired(np.where(np.array(better) == 1, first - second, second - first), asked.clusters, asked.groups)
 
 
 class _Scorer:
@@ -115,7 +131,9 @@ class _Scorer:
 
 def generator(directory: Path, asked: Asked, seed: int, base: Path | None = None) -> dict[str, float]:
     """What `train.writing.generator_exam` finds."""
-    prompts, references, locales = (asked.column(name).tolist() for name in ("prompt", "reference", "locale"))
+    if asked.slices or asked.cluster:
+        raise ConfigError(f"{directory}: a generator's figures are of the whole table, by language; leave --slices and --cluster out")
+    prompts, references, locales = (asked.column(name) for name in ("prompt", "reference", "locale"))
     try:
         return generator_exam.examined(generator_exam.Writer(directory, base), prompts, references, locales, seed)
     except ValueError as error:
@@ -138,8 +156,7 @@ def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: i
     sit = labels if _asked_as(card) == "labels" else persuasion
     sitting = sit(directory, asked)
     found.figures |= examined(sitting, seed=seed)
-    if isinstance(sitting, Classified):
-        found.slices = by_slice(sitting, seed=seed)
+    found.slices, found.too_few = by_slice(sitting, seed=seed), too_few(sitting)
     if against:
         try:
             found.differences = compared(sitting, sit(against, asked), seed=seed)
@@ -169,14 +186,22 @@ def markdown(found: Evaluation) -> str:
     lines = [f"# {found.model} {found.version}", "", f"{found.examples} examples of `{found.data}`. Intervals are 95 % bootstraps.", ""]
     lines += ["| figure | value |", "|---|---|", *(f"| {name} | {_shown(value)} |" for name, value in found.figures.items())]
     for name, values in found.slices.items():
-        lines += ["", f"## By {name}", "", "| value | accuracy | macro F1 |", "|---|---|---|"]
-        lines += [f"| {value} | {figures['accuracy']} | {figures['macro_f1']} |" for value, figures in values.items()]
+        shown = [figure for figure in _OF_SLICES if any(figure in figures for figures in values.values())]
+        lines += ["", f"## By {name}", "", f"| {' | '.join(['value', *shown])} |", "|---" * (1 + len(shown)) + "|"]
+        lines += [f"| {' | '.join([value, *(str(figures[figure]) for figure in shown)])} |" for value, figures in values.items()]
+        if poor := found.too_few.get(name):
+            lines += ["", f"Too few examples to tell: {_counted(poor)}."]
     if found.differences:
         lines += ["", f"## Against {found.against}", "", "| figure | difference | p |", "|---|---|---|"]
         lines += [
             f"| {name} | {each.value:+.4f} [{each.low:+.4f}, {each.high:+.4f}] | {each.p:.3f} |" for name, each in found.differences.items()
         ]
     return "\n".join(lines) + "\n"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    some = [f"{value} ({count})" for value, count in list(counts.items())[:_COUNTED]]
+    return ", ".join(some) + (f" and {len(counts) - _COUNTED} more" if len(counts) > _COUNTED else "")
 
 
 def _shown(value: Interval | float) -> str:
@@ -191,6 +216,9 @@ def show(found: Evaluation, console: Console) -> None:
     for name, each in found.differences.items():
         table.add_row(f"{name} against {found.against}", f"{each.value:+.4f} (p = {each.p:.3f})")
     console.print(table)
+    for name, poor in found.too_few.items():
+        if poor:
+            console.print(f"{name}: too few examples of {_counted(poor)}", markup=False)
 
 
 def main() -> None:
@@ -203,13 +231,14 @@ def main() -> None:
     parser.add_argument("--slices", default="", help="columns, comma-separated, for whose values figures are given apart")
     parser.add_argument("--cluster", help="column of what hangs together")
     parser.add_argument("--least", action="append", default=[], metavar="FIGURE=NUMBER", help="fail below this; may be repeated")
+    parser.add_argument("--most", action="append", default=[], metavar="FIGURE=NUMBER", help="fail above this, of losses and errors")
     parser.add_argument(
         "--largest-gap", action="append", default=[], metavar="FIGURE=NUMBER", help="fail where a slice's groups differ more"
     )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    least, gaps = limits(given.least, "--least"), limits(given.largest_gap, "--largest-gap")
+    least, most, gaps = (limits(getattr(given, name.replace("-", "_")), f"--{name}") for name in ("least", "most", "largest-gap"))
     asked = Asked(given.data, read_table(given.data), tuple(filter(None, given.slices.split(","))), given.cluster)
     against = current(given.against) if given.against else None  # of a registry the version that serves
     found = evaluate(given.model, asked, against, given.seed, given.base)
@@ -218,7 +247,7 @@ def main() -> None:
         given.out.mkdir(parents=True, exist_ok=True)
         (given.out / "evaluation.json").write_text(json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         (given.out / "evaluation.md").write_text(markdown(found), encoding="utf-8")
-    broken = too_low(found.figures, least) + too_unequal(found.slices, gaps)
+    broken = too_low(found.figures, least) + too_high(found.figures, most) + too_unequal(found.slices, gaps)
     if broken:
         raise TrainingError(f"{given.model} must not serve:\n" + "\n".join(broken))
 

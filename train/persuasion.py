@@ -30,6 +30,7 @@ from train.reports.exhibits import Exhibits, classified_exhibits
 from train.reports.metrics import Floats, calibration_error, f1, label_temperature, sigmoid
 from train.run.loop import Batch, Recipe, fit, seed_everything
 from train.run.settings import InputPath, data_hash, read_command_line
+from train.run.worker import tell
 from train.texts import classifier, pairs
 from train.texts.adversarial import hardened
 from train.texts.augment import CopyNoise, Sisters, noisy
@@ -37,7 +38,7 @@ from train.texts.classifier import ClassifierConfig, logits_of
 from train.texts.data_card import DATA_CARD, plain_card
 from train.texts.examples import split
 from train.texts.judged_copy import LABELS, Judged, examination, make
-from train.texts.pairs import SIGNIFICANT, Pair, PairColumns
+from train.texts.pairs import SIGNIFICANT, Pair, PairColumns, PairParts
 
 KIND = "persuasion"
 SCORE = LABELS[-1]
@@ -67,8 +68,8 @@ class Lessons:
         read = copybook.load(config.copybook) if config.copybook else ()
         self.pieces, self.held_out_pieces = split(read, config.held_out, config.seed) if read else ([], [])
         self._sisters = Sisters(self.pieces)
-        found = pairs.read_pairs(config.pairs, config.pair_columns) if config.pairs else []
-        self.pairs, self.held_out_pairs = pairs.hold_out(found, config.held_out, config.seed) if found else ([], [])
+        found = pairs_of(config)
+        self.pairs, self.held_out_pairs, self.left_out = found.training, found.held_out, found.left_out
 
     def __len__(self) -> int:
         return len(self.pieces) + len(self.pairs)
@@ -106,10 +107,19 @@ class Lessons:
         return make(pieces, number, Random(f"{seed}/{epoch if noise.slots else 0}/{number}"))
 
 
+def pairs_of(config: PersuasionConfig) -> PairParts:
+    """The pairs of the run; none without a table. Raises ConfigError for one that can't be used."""
+    if config.pairs is None:
+        return PairParts([], [], {})
+    return pairs.parts(config.pairs, config.pair_columns, config.held_out, config.seed)
+
+
 def loop(config: PersuasionConfig) -> None:
     """One worker's part of the run: what is trained on what."""
     seed_everything(config.seed)
     lessons = Lessons(config)
+    if told := ", ".join(f"{count} {reason}" for reason, count in lessons.left_out.items() if count):
+        tell({"phase": f"left out of the pairs: {told}"})
     tokenizer, model = classifier.start(config, KIND, lessons.labels, "multi_label_classification", lessons.texts)
 
     def batch(numbers: Sequence[int], epoch: int) -> Batch:
@@ -144,7 +154,7 @@ def card(config: PersuasionConfig, lessons: Lessons) -> str:
         for pieces, pairs in sides
     )
     files = [path for path in (config.copybook, config.pairs) if path]
-    return plain_card(training, held_out, files, {}, name=config.name, about=config.about_data, hashed=data_hash(files))
+    return plain_card(training, held_out, files, lessons.left_out, name=config.name, about=config.about_data, hashed=data_hash(files))
 
 
 def known_loss(model: nn.Module, batch: Batch, score: int = -1) -> Tensor:
@@ -175,7 +185,7 @@ def judged_pairs(model: Any, *, compared: Sequence[Pair], tokenizer: Any, max_to
     Bradley-Terry's log loss; the temperature of the differences."""
     margins = margins_of(model, compared, tokenizer, max_tokens)
     chances, z = (np.array([getattr(pair, name) for pair in compared]) for name in ("chance", "z"))
-    right, told = (margins > 0) == (z > 0), z != 0
+    right, told = np.where(margins == 0, 0.5, (margins > 0) == (z > 0)), z != 0
     metrics = {"pairwise_accuracy": float(right[told].mean())} if told.any() else {}
     if (clear := np.abs(z) > SIGNIFICANT).any():
         metrics["pairwise_accuracy_significant"] = float(right[clear].mean())
@@ -229,8 +239,7 @@ def exhibits(model: nn.Module, *, examples: Sequence[Judged], tokenizer: Any, ma
 def main() -> None:
     """The command line."""
     config, resume = read_command_line(PersuasionConfig, Path("train/configs/persuasion.yaml"))
-    if config.pairs:
-        pairs.read_pairs(config.pairs, config.pair_columns)  # a table that can't be used is refused before Ray starts
+    pairs_of(config)  # a table that can't be used is refused before Ray starts
     data = [path for path in (config.copybook, config.pairs, config.tokenizer, config.base) if path]
     card = launch(loop, config, kind=KIND, data=data, resume=resume)
     print({key: round(value, 4) for key, value in card.metrics.items()})

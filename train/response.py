@@ -1,6 +1,7 @@
 """Train the response model: the probability that an impression is clicked, or that a click converts.
 
     python -m train.response [--config train/configs/response.yaml] [--out DIR] [--set key=value]
+    python -m train.response --config train/configs/response_table.yaml --set data=impressions.csv --out DIR      # a table of yours
 
 A table of impressions in (Parquet, JSON lines, CSV), a model directory out that `artifacts.response.ResponseModel` reads: JSON and arrays,
 no pickle. `model: all` fits the three of `train/shoppers/response_models.py` and keeps the one with the least validation log loss; the card
@@ -107,6 +108,8 @@ def make(config: ResponseConfig) -> Card:
     everything = impressions.examples(encoding)
     training, validation, test = (everything.take(rows[part]) for part in ("training", "validation", "test"))
     print(f"{len(impressions)} impressions, {config.outcome} in {int(impressions.happened.sum())}; reads {', '.join(encoding.columns)}")
+    if impressions.unread:
+        print(f"reads nothing of {', '.join(impressions.unread)}")
     candidates = []
     for name in FITTERS if config.model == "all" else (config.model,):
         started = time.monotonic()

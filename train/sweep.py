@@ -27,7 +27,7 @@ from train.alignment import AlignmentConfig
 from train.persuasion import PersuasionConfig
 from train.pictures.clip_config import ClipConfig
 from train.recommender import RecommenderConfig
-from train.run.checkpoints import lower_is_better
+from train.reports.metrics import lower_is_better
 from train.run.settings import ConfigError, TrainConfig, load_config, parse_overrides
 from train.run.trackers import chosen
 from train.sentiment import SentimentConfig
@@ -70,6 +70,11 @@ def _of_sentiment(config: SentimentConfig) -> list[Path]:
     return [*sentiment.parts(config)[2].files, *_paths("tokenizer", "base")(config)]
 
 
+def _of_persuasion(config: PersuasionConfig) -> list[Path]:
+    persuasion.pairs_of(config)
+    return _paths("copybook", "pairs", "tokenizer", "base")(config)
+
+
 def _of_strategies(config: StrategiesConfig) -> list[Path]:
     return [*strategies.parts(config)[2].files, *_paths("tokenizer", "base")(config)]
 
@@ -90,7 +95,7 @@ def _of_recommender(config: RecommenderConfig) -> list[Path]:
 
 RUNS: dict[str, Run] = {
     "train.sentiment": Run(SentimentConfig, sentiment.loop, _always(sentiment.KIND), _of_sentiment),
-    "train.persuasion": Run(PersuasionConfig, persuasion.loop, _always(persuasion.KIND), _paths("copybook", "pairs", "tokenizer", "base")),
+    "train.persuasion": Run(PersuasionConfig, persuasion.loop, _always(persuasion.KIND), _of_persuasion),
     "train.strategies": Run(StrategiesConfig, strategies.loop, _always(strategies.KIND), _of_strategies),
     "train.generator": Run(GeneratorConfig, generator.loop, language_model.kind_of, _of_generator, _prepared),
     "train.alignment": Run(AlignmentConfig, alignment.loop, language_model.kind_of, alignment.files_of, alignment.prepare),
@@ -139,6 +144,11 @@ def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) ->
     """Run the trials, write the tables, and put the best one's model at `config.out`. Raises TrainingError where no trial left one."""
     chosen(config.trackers)
     configs = {one.name: run.config.model_validate({**one.config, "out": config.out}) for one in plan.trials if one.config}
+    if any(getattr(one, "private", None) for one in configs.values()):
+        raise ConfigError(
+            "private: choosing among trials on the same texts tells more of them than one run's epsilon; choose settings on other texts, "
+            f"then run the command by itself, or leave private out of {plan.name}"
+        )
     for kind in {run.kind_of(one) for one in configs.values()}:
         check_output(config.out, kind)
     directory = config.local_runs / plan.name

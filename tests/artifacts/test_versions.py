@@ -81,6 +81,39 @@ def test_two_older_versions_are_kept_and_the_rest_removed(tmp_path):
     assert sorted(path.name for path in root.glob("v-*")) == sorted(names[2:])
 
 
+def test_what_others_put_there_is_never_removed(tmp_path):
+    root = tmp_path / "mine"
+    (root / "v-1").mkdir(parents=True)
+    (root / "v-1" / "weights").write_text("of another")
+    with pytest.raises(ArtifactError, match=r"mine: holds 'v-1' and no 'current'"):
+        publish(root, made(tmp_path / "new", 1))
+    publish(tmp_path / "index", tmp_path / "new")
+    (tmp_path / "index" / "v-2.tar").write_text("of another")
+    for number in range(2, 6):
+        publish(tmp_path / "index", made(tmp_path / f"n{number}", number))
+    assert (root / "v-1" / "weights").exists() and (tmp_path / "index" / "v-2.tar").exists()
+
+
+def test_a_version_that_a_crash_left_without_a_pointer_may_be_published(tmp_path):
+    root = tmp_path / "index"
+    publish(root, made(tmp_path / "a", 1))
+    (root / POINTER).unlink()
+    assert answer(opened(publish(root, made(tmp_path / "b", 2))))[0] == 2
+
+
+def test_of_a_link_the_directory_moves_in(tmp_path):
+    made(tmp_path / "runs", 1)
+    (tmp_path / "latest").symlink_to("runs")
+    where = publish(tmp_path / "index", tmp_path / "latest")
+    assert not where.is_symlink() and answer(opened(where))[0] == 1
+
+
+def test_a_plain_index_can_t_be_rolled_back_and_stays_whole(tmp_path):
+    with pytest.raises(ArtifactError, match="index: holds no versions"):
+        rollback(made(tmp_path / "index", 1))
+    verify(tmp_path / "index", "index")
+
+
 def test_deletions_go_with_the_version_that_they_belong_to(tmp_path):
     root = tmp_path / "index"
     opened(publish(root, made(tmp_path / "a", 1))).remove(np.array([1]))

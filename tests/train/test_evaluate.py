@@ -60,6 +60,24 @@ def test_a_persuasion_model_is_asked_for_the_better_of_two(tmp_path):
     assert found.differences["pairwise_accuracy"].p == 1
 
 
+def test_pairs_are_told_apart_by_slice_and_what_is_too_small_is_named(tmp_path):
+    rows = [
+        {"first": "tea for you", "second": "tea", "better": 1 + i % 2, "lang": ("zh", "en", "de")[(i > 24) + (i > 48)]} for i in range(50)
+    ]
+    found = evaluate(MODELS / "persuasion", asked(tmp_path, rows, slices=("lang",)))
+    assert set(found.slices["lang"]) == {"zh", "en"} and found.too_few == {"lang": {"de": 1}}
+    page = markdown(found)
+    assert "| value | pairwise_accuracy |" in page and "Too few examples to tell: de (1)." in page
+    with pytest.raises(ConfigError, match="lacks column 'nosuch'"):
+        evaluate(MODELS / "persuasion", asked(tmp_path, rows, slices=("nosuch",)))
+
+
+def test_a_generator_is_not_asked_by_slices(tmp_path):
+    rows = [{"prompt": "<|zh|><|copy|>", "reference": "天冷了", "locale": "zh-CN"}]
+    with pytest.raises(ConfigError, match="leave --slices and --cluster out"):
+        evaluate(MODELS / "generator", asked(tmp_path, rows, slices=("locale",)))
+
+
 def test_a_generator_is_examined_by_what_it_expects_and_what_it_writes(tmp_path):
     rows = [{"prompt": "<|zh|><|copy|>", "reference": f"天冷了，{i}", "locale": "zh-CN"} for i in range(2)]
     found = evaluate(MODELS / "generator", asked(tmp_path, rows))
@@ -122,7 +140,13 @@ def test_the_command_prints_figures_and_writes_a_page(tmp_path):
         (["--least", "accuracy=1.1"], 1, "accuracy is 1.0000, at least 1.1 is asked for"),
         (["--slices", "locale", "--largest-gap", "recall=0.05"], 0, ""),
         (["--least", "charm=1"], 1, "--least charm=…: there is no such figure; use one of ['accuracy'"),
-        (["--largest-gap", "recall=0.05"], 1, "--largest-gap: no slice has two values"),
+        (["--most", "log_loss=5", "--most", "calibration_error=1"], 0, ""),
+        (["--most", "log_loss=0"], 1, "at most 0 is allowed"),
+        (["--most", "accuracy=1"], 1, "of accuracy more is better; write --least accuracy=1"),
+        (["--least", "log_loss=2"], 1, "of log_loss less is better; write --most log_loss=2"),
+        (["--least", "accuracy=nan"], 1, "--least 'accuracy=nan': nothing can be compared with nan"),
+        (["--largest-gap", "recall=0.05"], 1, "--largest-gap: nothing to compare; name columns with --slices"),
+        (["--slices", "locale,shop", "--largest-gap", "recall=0.05"], 1, "shop has 0 value(s) with twenty examples, two are needed"),
         (["--least", "accuracy"], 1, "--least 'accuracy': is not NAME=NUMBER"),
     ],
 )

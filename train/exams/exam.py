@@ -4,7 +4,7 @@ Intervals are percentile bootstraps that draw whole clusters (the texts of one t
 together count once. Two models are compared on the same draws; p is two-sided.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -54,14 +54,27 @@ class Sitting(Protocol):
         """The figures on these rows."""
 
 
+class Sliced(Sitting, Protocol):
+    """A sitting whose rows fall into groups: `slices` name → (n,) values."""
+
+    @property
+    def slices(self) -> Mapping[str, NDArray[np.generic]]:
+        """Name → (n,)."""
+
+    def part(self, rows: Rows) -> Sitting:
+        """The sitting of these rows alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """What a classifier said to each example: `chances` (n, classes), `truth` (n,) class numbers; `slices` name → (n,) values."""
+    """What a classifier said to each example: `chances` (n, classes), `truth` (n,) class numbers; `slices` name → (n,) values. With
+    `names` (classes,) the recall of each class is a figure, too."""
 
     chances: Floats
     truth: Rows
     clusters: NDArray[np.generic]
     slices: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         held = {"truth": self.truth, "chances": self.chances, "clusters": self.clusters, **self.slices}
@@ -70,20 +83,32 @@ class Classified:
             raise ValueError(f"an exam needs as many rows of everything, and at least one: {counts}")
 
     def figures(self, rows: Rows) -> Figures:
-        """As `class_figures` has them."""
-        return class_figures(self.chances[rows], self.truth[rows])
+        """As `class_figures` has them, and `recall_NAME` of each class that occurs."""
+        chances, truth = self.chances[rows], self.truth[rows]
+        right = chances.argmax(axis=1) == truth
+        recalls = {f"recall_{name}": right[truth == number] for number, name in enumerate(self.names)}
+        return class_figures(chances, truth) | {name: float(each.mean()) for name, each in recalls.items() if len(each)}
+
+    def part(self, rows: Rows) -> "Classified":
+        """The sitting of these rows alone."""
+        return Classified(self.chances[rows], self.truth[rows], self.clusters[rows], names=self.names)
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """By how much the better one of each pair was scored above the other: `margins` (n,)."""
+    """By how much the better one of each pair was scored above the other: `margins` (n,); `slices` name → (n,) values."""
 
     margins: Floats
     clusters: NDArray[np.generic]
+    slices: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.margins) != len(self.clusters) or not len(self.margins):
             raise ValueError(f"{len(self.margins)} margins, {len(self.clusters)} clusters: give as many of both, and at least one pair")
+
+    def part(self, rows: Rows) -> "Paired":
+        """The sitting of these rows alone."""
+        return Paired(self.margins[rows], self.clusters[rows])
 
     def figures(self, rows: Rows) -> Figures:
         """pairwise_accuracy: the share of pairs in which the better one was scored higher, a tie counting half."""
@@ -118,13 +143,17 @@ def _roc_auc(scores: Floats, positive: NDArray[np.bool_]) -> float:
     return float(above / (positive.sum() * (~positive).sum()))
 
 
-def draws(clusters: NDArray[np.generic], count: int, seed: int) -> list[Rows]:
+def draws(clusters: NDArray[np.generic], count: int, seed: int) -> Iterator[Rows]:
     """`count` bootstrap samples of rows, whole clusters with replacement."""
     _, numbers = np.unique(clusters, return_inverse=True)
-    order = np.argsort(numbers, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(numbers))[:-1])
+    order, sizes = np.argsort(numbers, kind="stable"), np.bincount(numbers)
+    starts = np.cumsum(sizes) - sizes
     random = np.random.default_rng(seed)
-    return [np.concatenate([members[i] for i in random.integers(len(members), size=len(members))]) for _ in range(count)]
+    for _ in range(count):
+        drawn = random.integers(len(sizes), size=len(sizes))
+        taken = sizes[drawn]
+        within = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
+        yield order[np.repeat(starts[drawn], taken) + within]
 
 
 def examined(sitting: Sitting, *, count: int = 500, seed: int = 0) -> dict[str, Interval]:
@@ -134,16 +163,21 @@ def examined(sitting: Sitting, *, count: int = 500, seed: int = 0) -> dict[str, 
     return {name: Interval(value, *_percentiles([each[name] for each in drawn if name in each])) for name, value in whole.items()}
 
 
-def by_slice(sat: Classified, *, count: int = 200, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
-    """Slice → value → figures; values with fewer than 20 examples are left out."""
-    found: dict[str, dict[str, dict[str, Interval]]] = {}
+def by_slice(sat: Sliced, *, count: int = 200, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
+    """Slice → value → figures; values with fewer than 20 examples are left out, and told by `too_few`."""
+    found: dict[str, dict[str, dict[str, Interval]]] = {name: {} for name in sat.slices}
     for name, values in sat.slices.items():
         for value in np.unique(values):
             rows = np.flatnonzero(values == value)
             if len(rows) >= _FEWEST:
-                part = Classified(sat.chances[rows], sat.truth[rows], sat.clusters[rows])
-                found.setdefault(name, {})[str(value)] = examined(part, count=count, seed=seed)
+                found[name][str(value)] = examined(sat.part(rows), count=count, seed=seed)
     return found
+
+
+def too_few(sat: Sliced) -> dict[str, dict[str, int]]:
+    """Slice → value → examples, of the values that `by_slice` leaves out."""
+    counted = {name: zip(*np.unique(values, return_counts=True), strict=True) for name, values in sat.slices.items()}
+    return {name: {str(value): int(count) for value, count in pairs if count < _FEWEST} for name, pairs in counted.items()}
 
 
 def compared(first: Sitting, second: Sitting, *, count: int = 500, seed: int = 0) -> dict[str, Difference]:

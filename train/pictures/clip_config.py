@@ -61,6 +61,16 @@ class ClipConfig(TrainConfig):
             raise ValueError("neither base nor tokenizer is given; name a tokenizer directory (python -m train.tokenizer) or a base")
         return self
 
+    @model_validator(mode="after")
+    def _has_equal_parts(self) -> Self:
+        uneven = [count for count in range(self.fewest_workers, self.workers) if self.block % count]
+        if uneven:
+            raise ValueError(
+                f"min_workers = {self.min_workers}: {uneven[0]} workers can't share an update of {self.block} pairs equally, which the "
+                f"contrast over all of them needs; leave min_workers out, or choose a batch_size so that {uneven[0]} divides the update"
+            )
+        return self
+
     def source(self) -> Source:
         """Where the pictures and texts come from."""
         return Source(self.data, self.images, self.image_ending, self.columns, self.held_out, self.tested, self.seed)

@@ -9,6 +9,14 @@ BINS = 10
 _TEMPERATURES = np.exp(np.linspace(np.log(0.25), np.log(8.0), 141))
 
 
+_LOWER = ("loss", "error", "perplexity", "drift")
+
+
+def lower_is_better(metric: str) -> bool:
+    """Of losses, errors and the like the lowest value is the best, of other metrics the highest."""
+    return any(word in metric for word in _LOWER)
+
+
 def softmax(logits: Floats) -> Floats:
     """(n, classes) logits → probabilities."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))

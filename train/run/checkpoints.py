@@ -1,5 +1,6 @@
 """Checkpoints of a training run: what is kept, how it is checked, where a run goes on, and which weights were the best."""
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,23 +12,26 @@ import torch.distributed
 from torch import Tensor, nn
 
 from artifacts.card import ArtifactError, sha256_of, verify, write_card
+from train.reports.metrics import lower_is_better
 from train.run import sharding, worker
 from train.run.optimizers import Optimizer
 
 _STATE = "state.pt"
 _SHARDS = "shards"
-_BEST = "best"
+_BEST = "best-"
+_KEPT = 3  # the last, and those that the two checkpoints which are kept may mean
 
 
 @dataclass(slots=True)
 class State:
     """Where a run stands; `model` and `optimizer` aside, this is all that a checkpoint holds. `seconds` are those trained so far, `before`
-    the metrics from before the training, `best` the value of the metric by which the best weights are kept."""
+    the metrics from before the training, `best` the value of the metric by which the best weights are kept, `best_at` their step."""
 
     step: int = 0
     seconds: float = 0.0
     before: dict[str, float] = field(default_factory=dict)
     best: float | None = None
+    best_at: int = 0
     random: tuple[Tensor, ...] = ()
     """This rank's random states where the checkpoint was written: the CPU's and the GPU's."""
 
@@ -57,8 +61,8 @@ def save(
             elsewhere = _gather({str(path.relative_to(directory)): sha256_of(path) for path in directory.rglob("*") if path.is_file()})
         if worker.rank() == 0:
             held = {} if sharded else {"model": _trained(model), "optimizer": optimizer.state_dict()}
-            position = {"step": state.step, "seconds": state.seconds, "before": state.before, "best": state.best, "random": generators}
-            torch.save(held | position, directory / _STATE)
+            position = {name: getattr(state, name) for name in ("step", "seconds", "before", "best", "best_at")}
+            torch.save(held | position | {"random": generators}, directory / _STATE)
             if finish:
                 finish(directory)
             also = {name: digest for files in elsewhere[1:] for name, digest in files.items()}
@@ -92,7 +96,7 @@ def restore(model: nn.Module, optimizer: Optimizer, device: torch.device) -> Sta
             optimizer.load_state_dict(held["optimizer"])
         random = held["random"][worker.rank()] if worker.rank() < len(held["random"]) else ()
         drawn = (random,) if isinstance(random, Tensor) else random  # older checkpoints have the CPU's alone
-        return State(held["step"], held["seconds"], held["before"], held.get("best"), drawn)
+        return State(held["step"], held["seconds"], held["before"], held.get("best"), held.get("best_at", 0), drawn)
     return State()
 
 
@@ -101,33 +105,38 @@ def _drawn_from(device: torch.device) -> tuple[Tensor, ...]:
     return (torch.get_rng_state(), *((torch.cuda.get_rng_state(device),) if device.type == "cuda" else ()))
 
 
-def lower_is_better(metric: str) -> bool:
-    """Of losses and errors the lowest value is the best, of other metrics the highest."""
-    return "loss" in metric or "error" in metric
-
-
 def keep_if_best(model: nn.Module, state: State, metric: str, metrics: Mapping[str, float]) -> None:
-    """Put the weights aside where `metric` has its best value so far. Call on every rank; rank 0 alone knows the metrics. Raises ValueError
-    there for a metric that the run doesn't report."""
+    """Put the weights aside where `metric` has its best value so far, which must be a number. Call on every rank; rank 0 alone knows the
+    metrics. Raises ValueError there for a metric that the run doesn't report."""
     if worker.rank() == 0 and metric not in metrics:
         raise ValueError(f"keep_best = {metric!r}: the run doesn't report it; name one of {', '.join(sorted(metrics))}")
     value = _gather(metrics.get(metric))[0]
+    if not math.isfinite(value):
+        return
     if state.best is not None and (value >= state.best if lower_is_better(metric) else value <= state.best):
         return
-    state.best = value
+    state.best, state.best_at = value, state.step
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
         if sharding.is_sharded(model):
             sharding.write_weights(model, directory / _SHARDS)
         elif worker.rank() == 0:
             torch.save(_trained(model), directory / _STATE)
-        worker.put(directory, _BEST)
+        worker.put(directory, _best(state))
     _gather(None)  # all of it is there before anyone reads it
+    if worker.rank() == 0:
+        worker.drop(_BEST, keep=_KEPT)
 
 
-def back_to_the_best(model: nn.Module, device: torch.device) -> None:
+def _best(state: State) -> str:
+    """Where the best weights lie. Each has a place of its own, so that a run which is killed here finds those that its checkpoint means,
+    whole."""
+    return f"{_BEST}{state.best_at:09d}"
+
+
+def back_to_the_best(model: nn.Module, state: State, device: torch.device) -> None:
     """Load the weights that were put aside. Call on every rank."""
-    with worker.got(_BEST) as directory:
+    with worker.got(_best(state)) as directory:
         if sharding.is_sharded(model):
             sharding.read_weights(model, directory / _SHARDS)
         else:

@@ -7,6 +7,7 @@ with as many workers or with fewer.
 
 import math
 import random
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -70,7 +71,10 @@ def seed_everything(seed: int) -> None:
 
 def shard(count: int, block: int, *, seed: int, epoch: int, rank: int, world: int, lengths: Lengths = ()) -> list[NDArray[np.int64]]:
     """This rank's part of every update of one epoch as example numbers: `block` examples make an update, whatever the number of workers.
-    Every rank gets equally many updates, with an example more or less. Data smaller than one update is repeated to fill it."""
+    Every rank gets equally many updates, with an example more or less. Data smaller than one update is repeated to fill it. Raises
+    ValueError where there is nothing to learn from."""
+    if not count:
+        raise ValueError("no example is left to learn from; is everything held out? Give more data, or hold less of it out")
     order = np.random.default_rng((seed, epoch)).permutation(count)
     while len(order) < block:
         order = np.concatenate([order, order])
@@ -93,7 +97,8 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     outline = sharding.shard(model, device, bf16=in_bf16(config.precision, device)) if config.parallel == "fsdp" else None
     guard = _guard(config, model, recipe, steps_per_epoch) if recipe.private else None
     optimizer: Optimizer = guard.optimizer if guard else optimizer_of(model, config)
-    seed_everything(config.seed + worker.rank())  # dropout differs by rank; a restored run goes on with its own random state
+    # dropout differs by rank, and of a private run by the system's entropy; a restored run goes on with its own random state
+    seed_everything(secrets.randbits(32) if guard else config.seed + worker.rank())
     state = restore(model, optimizer, device)
     wrapped = model if outline else worker.distributed(model)
     if not state.before:
@@ -127,8 +132,9 @@ def fit(config: TrainConfig, model: nn.Module, recipe: Recipe) -> None:
     metrics = _evaluate(model, recipe)
     if config.keep_best:
         keep_if_best(model, state, config.keep_best, metrics)
-        back_to_the_best(model, device)
-        metrics = _evaluate(model, recipe)
+        if state.best is not None:  # else it was never a number
+            back_to_the_best(model, state, device)
+            metrics = _evaluate(model, recipe)
     metrics |= state.before | (guard.spent() if guard else {})
     whole = outline.whole(model) if outline else model
     save(model, optimizer, state, metrics, partial(_finish, whole, recipe))

@@ -5,8 +5,9 @@ that a resumed run counts on. Clipping and noise are Opacus' `DPOptimizer`. Grad
 where the model is the same function of a stack of examples, which is tried and compared first; else one example after the other, which
 works for any model without batch statistics and on a CPU is not much slower.
 
-Noise and batches are drawn from the system's entropy: with the seed on the card anybody could subtract the noise. So a private run can't
-be repeated, and its generators are in no checkpoint. Several workers are not here; `train/run/private_settings.py` refuses them.
+Noise, batches, dropout and hidden words are drawn from the system's entropy: with the seed on the card anybody could subtract the noise,
+and a text that is drawn or not would move what is hidden of the others. So a private run can't be repeated, and the generators of noise
+and batches are in no checkpoint. Several workers are not here; `train/run/private_settings.py` refuses them.
 """
 
 import math

@@ -59,9 +59,9 @@ class TextPrivacy(Privacy):
     unit_name = "one labelled training text"
     coverage = (
         "epsilon and delta bound what the published weights tell of any one training text, as the training part was drawn, without repeats "
-        "and contradictions; noise and batches come from the system's entropy, not from the seed. Not covered: the held-out texts, from "
-        "which figures, temperature and the loudness of paths are computed without noise; how many texts and labels there are; the "
-        "base and the tokenizer, which must come from elsewhere; and the run's own directory (losses, report, data card)."
+        "and contradictions; noise, batches, dropout and changed words come from the system's entropy, not from the seed. Not covered: the "
+        "held-out texts, from which figures, temperature and the loudness of paths are computed without noise; how many texts and labels "
+        "there are; the base and the tokenizer, which must come from elsewhere; and the run's own directory (losses, report, data card)."
     )
 
 

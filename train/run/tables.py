@@ -13,6 +13,8 @@ from train.run.settings import ConfigError
 
 FORMS = "name a Parquet table, JSON lines (.jsonl) or a table with a header (.csv, .tsv), each perhaps .gz"
 
+_FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "none": False, "": False}
+
 
 def read_table(path: Path) -> pa.Table:
     """The table in a file, whose form its name says. Raises ConfigError for one that can't be read or has no row."""
@@ -59,3 +61,14 @@ def columns_of(table: pa.Table, names: Sequence[str], path: Path) -> dict[str, l
         if None in values:
             raise ConfigError(f"data = {str(path)!r}: row {values.index(None) + 1} has no {name!r}; fill it or leave the row out")
     return found
+
+
+def flags_of(table: pa.Table, name: str, path: Path, first: int = 1) -> list[bool]:
+    """A column of true or false, also as 1 or 0; all false where there is none. `first` is the number of the first row in the file. Raises
+    ConfigError for anything else."""
+    values = table[name].to_pylist() if name in table.column_names else [None] * table.num_rows
+    found = [_FLAGS.get(str(value).strip().lower()) for value in values]
+    if None in found:
+        row = found.index(None)
+        raise ConfigError(f"data = {str(path)!r}: row {first + row}: {name} = {values[row]!r}; write true or false")
+    return [bool(each) for each in found]

@@ -105,6 +105,14 @@ def put(directory: Path, name: str) -> None:
         )
 
 
+def drop(prefix: str, keep: int) -> None:
+    """Remove what was kept under names that begin so, but for the last ones in the order of their names."""
+    system, root = _storage()
+    entries = system.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
+    for path in sorted(entry.path for entry in entries if entry.base_name.startswith(prefix))[:-keep]:
+        system.delete_dir(path)
+
+
 @contextmanager
 def got(name: str) -> Iterator[Path]:
     """What was kept as `name`, as a local directory."""

@@ -1,7 +1,8 @@
 """Which columns of a table a response model reads, how, and the encoding fitted to them.
 
 `features: auto` goes by type: texts, booleans and integers with few values are categories, lists are lists of names, other numbers are
-numbers. Left out are instants, what is different in every row (ids), what never changes, and what is known only after the impression.
+numbers. Left out are instants, what is different in every row (ids), what never changes, and what is known only after the impression:
+four names, and a column that by itself tells nearly always what happened is refused.
 """
 
 from collections import Counter
@@ -11,7 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from sklearn.metrics import roc_auc_score
 
 from artifacts.response_features import Category, Encoding, Names, Number, amount, names_in, word
 from train.run.settings import ConfigError
@@ -22,6 +25,9 @@ Kind = Literal["category", "names", "number"]
 
 _FEW_VALUES = 50
 """An integer with no more distinct values is a category: an hour, a position."""
+_TOO_GOOD = 0.98  # ROC-AUC; what a shopper will do is never so plain
+_ENOUGH = 10
+"""Rows of a value that tell anything of it."""
 _ID_SHARE = 0.5
 """A text with more distinct values than this share of the rows is an id or free text."""
 
@@ -44,6 +50,8 @@ def chosen(table: pa.Table, config: FeaturesConfig, taken: Mapping[str, str]) ->
     """Column → how it is read. `taken` are columns that the settings give another part: setting → column. Raises ConfigError where a column
     is missing or can't be read, or nothing is left to read."""
     if config.features == "auto":
+        if unknown := sorted(set(config.leave_out) - set(table.column_names)):
+            raise ConfigError(f"leave_out = {unknown[0]!r}: the table has no such column; name some of {table.column_names}")
         refused = set(taken.values()) | set(config.leave_out) | AFTERWARDS
         found = {name: kind for name in table.column_names if name not in refused and (kind := _kind(plain(table[name]), auto=True))}
         if not found:
@@ -80,6 +88,34 @@ def _kind(column: pa.ChunkedArray, *, auto: bool) -> Kind | None:
     if pa.types.is_integer(held) and distinct <= _FEW_VALUES:
         return "category"
     return None if auto and pa.types.is_integer(held) and distinct == len(column) else "number"
+
+
+def refuse_afterthoughts(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, Kind], happened: NDArray[np.float64]) -> None:
+    """Raises ConfigError where a column by itself, by its tenths or by whether it is there, tells nearly always what happened: then it is
+    hardly known before."""
+    for name, values in columns.items():
+        if kinds[name] == "names":
+            continue
+        groups = _grouped(values, is_number=kinds[name] == "number")
+        counts = np.bincount(groups)
+        enough = counts[groups] >= _ENOUGH
+        rates = np.bincount(groups, happened) / np.maximum(counts, 1)
+        guess = np.where(enough, rates[groups], happened.mean())
+        if (auc := float(roc_auc_score(happened, guess))) > _TOO_GOOD:
+            raise ConfigError(
+                f"features = 'auto': {name!r} alone foretells {auc:.1%} of all pairs right, as what is known only afterwards does; "
+                f"--set leave_out='[{name}]', or if it is known before, name it among the features"
+            )
+
+
+def _grouped(values: Sequence[Any], *, is_number: bool) -> NDArray[np.int64]:
+    """(n,) numbers of groups: values, or tenths of a number; those that are missing are a group."""
+    if not is_number:
+        return np.unique([word(value) for value in values], return_inverse=True)[1]
+    amounts = np.array([np.nan if value is None else float(value) for value in values])
+    known = amounts[~np.isnan(amounts)]
+    tenths = np.unique(np.quantile(known, np.arange(1, 10) / 10)) if len(known) else known
+    return np.where(np.isnan(amounts), 10, np.searchsorted(tenths, amounts)).astype(np.int64)
 
 
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -19,7 +19,7 @@ from pydantic import Field
 from artifacts.response_features import Encoded, Encoding, Floats, word
 from train.run.settings import ConfigError, InputPath
 from train.run.tables import read_table
-from train.shoppers.impression_features import FeaturesConfig, Kind, chosen, fitted_encoding, plain
+from train.shoppers.impression_features import FeaturesConfig, Kind, chosen, fitted_encoding, plain, refuse_afterthoughts
 
 Rows = NDArray[np.int64]
 
@@ -61,6 +61,8 @@ class Impressions:
     weights: Floats
     clusters: NDArray[Any]
     in_order: bool
+    unread: tuple[str, ...] = ()
+    """Columns that are no feature."""
 
     def __len__(self) -> int:
         return len(self.happened)
@@ -106,16 +108,22 @@ def read_impressions(config: ImpressionsConfig) -> Impressions:
     kinds = chosen(table, config, taken)
     columns = {name: plain(table[name]).to_pylist() for name in kinds}
     _require_finite(columns, kinds, rows)
+    if config.features == "auto":
+        refuse_afterthoughts(columns, kinds, happened)
     weights = _weights(table, config, rows)
-    return Impressions(config.data, columns, kinds, happened, weights, _clusters(table, config.cluster), config.time is not None)
+    unread = tuple(name for name in table.column_names if name not in kinds)
+    return Impressions(config.data, columns, kinds, happened, weights, _clusters(table, config.cluster), config.time is not None, unread)
 
 
 def parts(impressions: Impressions, config: ImpressionsConfig) -> dict[str, Rows]:
     """Rows of training, validation and test: by time where there is one, else by chance, whole clusters together. Raises ConfigError where
     a part has too few of either outcome."""
     order = np.arange(len(impressions)) if impressions.in_order else _shuffled(impressions.clusters, config.seed)
-    begin_test = round(len(order) * (1 - config.test_share))
-    begin_validation = round(len(order) * (1 - config.test_share - config.validation_share))
+    begin_validation, begin_test = (
+        round(len(order) * (1 - share)) for share in (config.test_share + config.validation_share, config.test_share)
+    )
+    if not impressions.in_order:
+        begin_validation, begin_test = (_border(impressions.clusters[order], row) for row in (begin_validation, begin_test))
     found = dict(zip(("training", "validation", "test"), np.split(order, [begin_validation, begin_test]), strict=True))
     for name, rows in found.items():
         ones = int(impressions.happened[rows].sum())
@@ -125,6 +133,12 @@ def parts(impressions: Impressions, config: ImpressionsConfig) -> dict[str, Rows
                 f"{len(rows) - ones} with 0, {_FEWEST[name]} of each are needed; give more rows, or change validation_share and test_share"
             )
     return found
+
+
+def _border(clusters: NDArray[Any], row: int) -> int:
+    """The first row from this one on that begins a cluster."""
+    begins = np.flatnonzero(clusters[1:] != clusters[:-1]) + 1
+    return int(next(iter(begins[begins >= row]), len(clusters)))
 
 
 def _taken(table: pa.Table, config: ImpressionsConfig) -> dict[str, str]:
@@ -180,6 +194,9 @@ def _in_time(table: pa.Table, name: str) -> Rows:
     if table[name].null_count:
         row = pc.index(pc.is_null(table[name]), True).as_py() + 1
         raise ConfigError(f"time = {name!r}: row {row} has none; fill it or leave the row out")
+    if pa.types.is_floating(kind) and pc.any(pc.is_nan(table[name])).as_py():
+        row = pc.index(pc.is_nan(table[name]), True).as_py() + 1
+        raise ConfigError(f"time = {name!r}: row {row} holds NaN; fill it or leave the row out")
     return np.asarray(pc.sort_indices(table, sort_keys=[(name, "ascending")])).astype(np.int64)
 
 

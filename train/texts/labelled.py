@@ -17,6 +17,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from train.run.settings import ConfigError
+from train.run.tables import flags_of
 
 _TEXTS = ("text", "review", "sentence", "text_a", "content", "comment", "headline", "body", "文本", "评论", "内容")
 _LABELS = ("label", "sentiment", "polarity", "class", "target", "标签", "情感")
@@ -78,15 +79,14 @@ def from_table(table: pa.Table, path: Path, columns: Columns, names: Sequence[st
     groups = _group_columns(table, path, columns)
     said = [_joined(value) for value in table[label].to_pylist()]
     meaning = _meanings(sorted(set(said)), path, columns.meaning, names)
-    held_out = table["held_out"].to_pylist() if "held_out" in table.column_names else [False] * table.num_rows
+    held_out = flags_of(table, "held_out", path)
     grouped = [[str(value) for value in table[name].to_pylist()] for name in groups]
     context, together = (_optional(table, path, role, getattr(columns, role)) for role in ("context", "together"))
     rows, empty = [], 0
     for number, given in enumerate(table[text].to_pylist()):
         if clean := _clean(given):
             group = "/".join(values[number] for values in grouped)
-            out = bool(held_out[number])
-            rows.append(Labelled(clean, meaning[said[number]], group, out, _clean(context[number]), _clean(together[number])))
+            rows.append(Labelled(clean, meaning[said[number]], group, held_out[number], _clean(context[number]), _clean(together[number])))
         else:
             empty += 1
     left_out = {"empty": empty}

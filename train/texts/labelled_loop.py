@@ -7,6 +7,7 @@ where the lesson says so. Held-out figures: accuracy (of all of a text's labels)
 the calibration error on the other. Which texts are read, and what their labels are called, is the caller's.
 """
 
+import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -73,10 +74,13 @@ def teach(config: ClassifierConfig, kind: str, lesson: Lesson, private: Privacy 
     if not private:  # what is fitted here would be published without noise
         classifier.fit_ngrams(model, texts, one_hot(labels, len(numbers_of)), tokenizer, config, weights)
 
+    # by a seed that all know, whoever is in a batch would change what is hidden of the others
+    seed = secrets.token_hex(16) if private else str(config.seed)
+
     def batch(numbers: Sequence[int], epoch: int) -> Batch:
-        drawn = [noisy(texts[number], config.augment, Random(f"{config.seed}/{epoch}/{number}/noise")) for number in numbers]
+        drawn = [noisy(texts[number], config.augment, Random(f"{seed}/{epoch}/{number}/noise")) for number in numbers]
         chosen = classifier.encode(drawn, tokenizer, config.max_tokens)
-        hidden = classifier.hide_words(chosen, config.word_dropout, f"{config.seed}/{epoch}/{numbers[0]}")
+        hidden = classifier.hide_words(chosen, config.word_dropout, f"{seed}/{epoch}/{numbers[0]}")
         return hidden | {"labels": torch.from_numpy(labels[list(numbers)])}
 
     judge = Judge(asked, truth, tokenizer, config.max_tokens)

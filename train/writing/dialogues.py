@@ -17,7 +17,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from train.run.settings import ConfigError
-from train.run.tables import read_table
+from train.run.tables import flags_of, read_table
 
 Role = Literal["system", "user", "assistant"]
 PROMPTS = ("prompt", "instruction", "question", "input", "query", "content", "brief", "提示", "指令", "输入")
@@ -115,8 +115,8 @@ def dialogues_of(table: pa.Table, path: Path, columns: DialogueColumns, first: i
     ConfigError as `read_dialogues` does."""
     name = columns.messages or ("" if columns.prompt or columns.completion else found(table, _MESSAGES))
     read = _chats(table, path, name, first) if name else _pairs(table, path, columns)
-    outs = table[HELD_OUT].to_pylist() if HELD_OUT in table.column_names else [False] * table.num_rows
-    return [Dialogue(turns, bool(name), bool(out)) if turns else None for turns, out in zip(read, outs, strict=True)]
+    outs = flags_of(table, HELD_OUT, path, first)
+    return [Dialogue(turns, bool(name), out) if turns else None for turns, out in zip(read, outs, strict=True)]
 
 
 def names_of(table: pa.Table, path: Path, columns: DialogueColumns) -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics
 
 from train.exams.exam import Classified, Paired, by_slice, class_figures, compared, draws, examined
+from train.exams.gate import too_unequal
 
 
 def sat(share_right: float, rows: int = 400, **more) -> Classified:
@@ -86,6 +87,25 @@ def test_slices_tell_where_a_model_is_weak():
 def test_a_slice_of_a_few_rows_tells_nothing():
     shelves = np.where(np.arange(400) < 395, "books", "fruit")
     assert set(by_slice(sat(0.75, slices={"category": shelves}))["category"]) == {"books"}
+
+
+def test_opposite_faults_of_two_groups_do_not_cancel():
+    truth, groups = np.arange(800) % 2, np.where(np.arange(800) < 400, "a", "b")
+    right = np.arange(800) % 20 < np.where((groups == "a") == (truth == 0), 18, 10)
+    chances = np.eye(2)[np.where(right, truth, 1 - truth)]
+    found = by_slice(Classified(chances, truth, np.arange(800), {"group": groups}, ("bad", "good")))
+    assert found["group"]["a"]["recall"].value == found["group"]["b"]["recall"].value
+    said = too_unequal(found, {"recall": 0.05})
+    assert [each.split(" ")[0] for each in said] == ["recall_bad", "recall_good"]
+    assert too_unequal(found, {"accuracy": 0.05}) == []
+
+
+def test_draws_are_of_all_rows_and_take_no_more_memory_than_one():
+    drawn = draws(np.array([3, 1, 1, 2]), 40, seed=0)
+    assert next(drawn).max() < 4
+    rows = np.concatenate(list(drawn))
+    assert set(rows.tolist()) == {0, 1, 2, 3}
+    assert (np.bincount(rows)[1] == np.bincount(rows)[2]).all()
 
 
 def test_a_tie_is_half_a_win():

@@ -3,7 +3,7 @@
 import pytest
 
 from train.exams.exam import Interval
-from train.exams.gate import limits, too_low, too_unequal
+from train.exams.gate import limits, too_high, too_low, too_unequal
 from train.run.settings import ConfigError
 
 
@@ -18,8 +18,16 @@ SLICES = {
 
 
 def test_figures_below_what_is_asked_for_are_said():
-    assert too_low({"accuracy": figure(0.91), "perplexity": 3.0}, {"accuracy": 0.9, "perplexity": 3.0}) == []
+    assert too_low({"accuracy": figure(0.91), "bleu_4": 3.0}, {"accuracy": 0.9, "bleu_4": 3.0}) == []
+    assert too_low({"accuracy": float("nan")}, {"accuracy": 0.9}) != []
     assert too_low({"accuracy": figure(0.89)}, {"accuracy": 0.9}) == ["accuracy is 0.8900, at least 0.9 is asked for"]
+
+
+def test_figures_above_what_is_allowed_are_said():
+    assert too_high({"perplexity": 3.0, "log_loss": figure(0.3)}, {"perplexity": 3.0, "log_loss": 0.3}) == []
+    assert too_high({"log_loss": figure(0.31)}, {"log_loss": 0.3}) == ["log_loss is 0.3100, at most 0.3 is allowed"]
+    with pytest.raises(ConfigError, match=r"--most accuracy=0\.9: of accuracy more is better; write --least accuracy=0\.9"):
+        too_high({"accuracy": 0.5}, {"accuracy": 0.9})
 
 
 def test_groups_that_differ_by_more_than_is_allowed_are_said():
@@ -36,3 +44,5 @@ def test_limits_and_figures_that_do_not_exist_are_refused():
         too_unequal(SLICES, {"charm": 0.1})
     with pytest.raises(ConfigError, match="name columns with --slices"):
         too_unequal({}, {"recall": 0.1})
+    with pytest.raises(ConfigError, match=r"age has 1 value\(s\) with twenty examples, two are needed"):
+        too_unequal(SLICES | {"age": {"old": {"recall": figure(0.9)}}}, {"recall": 0.1})

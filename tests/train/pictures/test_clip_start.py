@@ -65,6 +65,13 @@ def test_a_base_gives_its_weights_and_its_tokens(scratch, pictures, tmp_path, lo
     assert torch.equal(again.tokens(_TEXTS), first.tokens(_TEXTS))
 
 
+def test_a_run_on_fewer_workers_is_refused_where_they_would_have_unequal_parts(scratch):
+    settings = scratch.model_dump() | {"workers": 4, "batch_size": 64, "min_workers": 2}
+    with pytest.raises(ValueError, match=r"min_workers = 2: 3 workers can't share an update of 256 pairs equally"):
+        ClipConfig.model_validate(settings)
+    assert ClipConfig.model_validate(settings | {"batch_size": 96}).min_workers == 2
+
+
 def test_a_model_from_scratch_has_a_bias_for_the_sigmoid_only_and_serving_loads_it(scratch, pictures, tmp_path):
     assert "logit_bias" not in _weights(begin(scratch))
     start, directory = _exported(scratch.model_copy(update={"loss": "siglip"}), pictures, tmp_path / "model")

@@ -1,13 +1,18 @@
 """One step of the loop that every run shares: in parts it is the step that it is at once, with less memory."""
 
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+from pyarrow.fs import LocalFileSystem
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from train.run.loop import Recipe, in_parts, recompute_activations, step
+from train.run import checkpoints, worker
+from train.run.checkpoints import State
+from train.run.loop import Recipe, in_parts, recompute_activations, shard, step
 from train.run.optimizers import optimizer_of
 from train.run.settings import TrainConfig
 
@@ -100,3 +105,32 @@ def test_activations_that_wait_in_the_machine_s_memory_leave_the_gpu_room_and_ch
     (much, plain), (little, offloaded) = peak(False), peak(True)
     torch.testing.assert_close(offloaded, plain)
     assert little < much
+
+
+def test_a_figure_that_is_no_number_replaces_no_best_weights(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints.worker, "rank", lambda: 0)
+    monkeypatch.setattr(checkpoints.worker, "world_size", lambda: 1)
+    monkeypatch.setattr(checkpoints.worker, "put", lambda directory, name: shutil.copytree(directory, tmp_path / name, dirs_exist_ok=True))
+    monkeypatch.setattr(checkpoints.worker, "got", lambda name: nullcontext(tmp_path / name))
+    monkeypatch.setattr(checkpoints.worker, "drop", lambda prefix, keep: None)
+    model, state = nn.Linear(1, 1, bias=False), State()
+    for weight, accuracy in ((1.0, 0.8), (2.0, float("nan")), (3.0, 0.7)):
+        state.step += 1
+        nn.init.constant_(model.weight, weight)
+        checkpoints.keep_if_best(model, state, "accuracy", {"accuracy": accuracy})
+    checkpoints.back_to_the_best(model, state, torch.device("cpu"))
+    assert (state.best, state.best_at, model.weight.item()) == (0.8, 1, 1.0)
+
+
+def test_of_what_is_kept_under_a_name_the_last_ones_stay(monkeypatch, tmp_path):
+    monkeypatch.setattr(worker, "_storage", lambda: (LocalFileSystem(), str(tmp_path)))
+    for number in (3, 20, 100, 1000):
+        (tmp_path / f"best-{number:09d}").mkdir()
+    (tmp_path / "checkpoint_1").mkdir()
+    worker.drop("best-", keep=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"best-000000100", "best-000001000", "checkpoint_1"}
+
+
+def test_nothing_to_learn_from_is_an_error_and_no_endless_loop():
+    with pytest.raises(ValueError, match="no example is left to learn from"):
+        shard(0, 8, seed=0, epoch=0, rank=0, world=1)

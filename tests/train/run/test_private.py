@@ -11,6 +11,7 @@ from responsekit import config_for, table
 from torch import nn
 
 from artifacts.response import ResponseModel
+from train import sentiment
 from train.job import launch
 from train.response import make
 from train.run.private import CountingOptimizer, PerExample, PrivateSteps, epsilon_of, noise_for
@@ -18,6 +19,7 @@ from train.run.private_settings import Privacy, TextPrivacy
 from train.run.settings import ConfigError
 from train.sentiment import KIND, SentimentConfig, loop
 from train.shoppers.response_private import grouped
+from train.texts import labelled_loop
 from train.texts.classifier import ClassifierConfig, encode, start
 
 TEXTS = ("fine and good", "bad", "很好用，喜欢", "不好")
@@ -214,6 +216,25 @@ def test_response_settings_that_look_at_the_rows_are_refused(tmp_path, changed, 
 
 
 # From end to end
+
+
+def test_who_else_is_in_a_batch_tells_nothing_of_what_is_hidden(tmp_path, tokenizer_directory, monkeypatch):
+    """By the seed on the card anybody could tell what is hidden; of a private run nobody can, and no two runs hide the same."""
+    data = tmp_path / "data.jsonl"
+    data.write_text("\n".join(json.dumps({"text": f"thing {i}", "label": ("negative", "positive")[i % 2]}) for i in range(40)))
+    settings = {"name": "p", "out": tmp_path / "out", "data": data, "tokenizer": tokenizer_directory, "architecture": "textcnn",
+                "hidden_size": 8, "heads": 1, "ngram_buckets": 1024, "word_dropout": 0.5}  # fmt: skip
+
+    def hidden(**more):
+        config, caught = SentimentConfig.model_validate(settings | more), []
+        monkeypatch.setattr(sentiment, "tell", lambda record: None)
+        monkeypatch.setattr(labelled_loop, "fit", lambda _, __, recipe: caught.append(recipe.batch(range(30), 0)["attention_mask"]))
+        loop(config)
+        return caught[0]
+
+    assert torch.equal(hidden(), hidden())
+    private = {"private": {"target_epsilon": 8.0}, "workers": 1, "precision": "fp32"}
+    assert not torch.equal(hidden(**private), hidden(**private))
 
 
 def test_a_shopper_s_rows_are_one_unit_and_no_more_than_asked_for():

@@ -46,8 +46,31 @@ def test_the_past_is_trained_on_and_the_future_judged_whatever_the_order_of_the_
 def test_without_time_a_shopper_is_on_one_side_alone(tmp_path):
     config = config_for(tmp_path, table(), time=None)
     impressions = read_impressions(config)
-    shoppers = [set(impressions.clusters[rows]) for rows in parts(impressions, config).values()]
-    assert len(set.union(*shoppers)) >= sum(map(len, shoppers)) - 2  # the two that a border runs through
+    found = parts(impressions, config)
+    shoppers = [set(impressions.clusters[rows]) for rows in found.values()]
+    assert len(set.union(*shoppers)) == sum(map(len, shoppers))
+    assert sum(map(len, found.values())) == 3000 and 280 < len(found["test"]) < 320
+
+
+def test_a_table_of_few_shoppers_is_not_parted_through_them(tmp_path):
+    given = table().drop_columns(["shopper"]).append_column("shopper", pa.array([f"s{i % 2}" for i in range(3000)]))
+    config = config_for(tmp_path, given, time=None)
+    with pytest.raises(ConfigError, match="the validation part of 0 rows"):
+        parts(read_impressions(config), config)
+
+
+def test_what_is_known_only_afterwards_is_refused_unless_it_is_named(tmp_path):
+    stayed = pa.array([3.5 + i % 7 if click else None for i, click in enumerate(table()["click"].to_pylist())])
+    given = table().append_column("dwell", stayed)
+    with pytest.raises(ConfigError, match=r"'dwell' alone foretells 100.0% .*--set leave_out='\[dwell\]'"):
+        read_impressions(config_for(tmp_path, given))
+    assert "dwell" not in read_impressions(config_for(tmp_path, given, leave_out=["dwell"])).kinds
+    assert "dwell" in read_impressions(config_for(tmp_path, given, features=["dwell", "price"])).kinds
+
+
+def test_what_is_not_read_is_known(tmp_path):
+    unread = read_impressions(config_for(tmp_path, table(), leave_out=["member"])).unread
+    assert set(unread) == {"event_id", "at", "shopper", "member", "version", "click", "conversion"}
 
 
 def test_conversion_is_foretold_among_clicks(tmp_path):
@@ -103,6 +126,8 @@ PROPENSITY = pa.array([0.5] * 3000)
         (replaced(table(), "click", 7, 2), {}, "outcome = 'click': row 7 holds 2; write 1 where it happened"),
         (replaced(table(), "click", 7, None), {}, "outcome = 'click': row 7 holds None; write 1 where it happened"),
         (replaced(table(), "at", 7, None), {}, "time = 'at': row 7 has none; fill it"),
+        (constant(table(), "hour", float("nan")), {"time": "hour"}, "time = 'hour': row 1 holds NaN; fill it"),
+        (table(), {"leave_out": ["chanel"]}, r"leave_out = 'chanel': the table has no such column; name some of \['event_id'"),
         (table(), {"time": "shopper"}, "time = 'shopper': holds string, which has no order in time; give instants"),
         (constant(table(), "conversion", 0), {"outcome": "click", "among": "conversion"}, "among = 'conversion': no row has 1 there"),
         (

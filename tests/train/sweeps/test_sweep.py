@@ -115,6 +115,18 @@ def test_an_invalid_trial_says_which_key_and_the_others_run(tmp_path):
         make_plan("s", config_in(tmp_path), [{"dropout": 2}], Goal("m", "min"), [])
 
 
+def test_trials_of_a_private_run_are_refused(tmp_path, tokenizer_directory):
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"text": "a", "label": "positive"}')
+    run = RUNS["train.sentiment"]
+    config = run.config(
+        name="p", out=tmp_path / "out", storage=str(tmp_path), data=data, tokenizer=tokenizer_directory, private={"target_epsilon": 3}
+    )
+    plan = make_plan("s", config, [{"learning_rate": 1e-3}], Goal("validation_loss", "min"), [])
+    with pytest.raises(ConfigError, match="private: choosing among trials on the same texts tells more"):
+        sweep(run, config, plan)
+
+
 @pytest.mark.parametrize("module", sorted(RUNS))
 def test_every_entry_names_a_command_and_its_own_config_and_loop(module):
     run = RUNS[module]

@@ -13,7 +13,7 @@ from train.persuasion import Lessons, PersuasionConfig, judged_pairs, known_loss
 from train.run.settings import ConfigError
 from train.texts import classifier
 from train.texts.judged_copy import LABELS
-from train.texts.pairs import PairColumns, hold_out, read_pairs, standard_errors
+from train.texts.pairs import Pair, PairColumns, hold_out, parts, read_pairs, standard_errors
 
 OUTCOMES = [
     {"test": f"t{number}", "picture": picture, "text": text, "impressions": 1000, "clicks": clicks}
@@ -39,6 +39,13 @@ def test_what_is_learned_is_the_chance_that_the_first_is_better(tmp_path):
     z = 0.04 / np.sqrt(pooled * (1 - pooled) * 2 / 1000)
     assert (pair.first, pair.second, pair.test) == ("warm 0", "cold 0", "t0")
     assert pair.z == pytest.approx(z) and pair.chance == pytest.approx(norm.cdf(z))
+
+
+def test_a_tie_is_half_right_whichever_of_the_two_stands_first(monkeypatch):
+    monkeypatch.setattr(persuasion, "margins_of", lambda *_: np.zeros(4))
+    told = [Pair("a", "b", chance, z, "t") for chance, z in ((1.0, 3.0), (0.0, -3.0), (0.0, -3.0), (0.0, -3.0))]
+    figures = judged_pairs(None, compared=told, tokenizer=None, max_tokens=8)
+    assert figures["pairwise_accuracy"] == figures["pairwise_accuracy_significant"] == 0.5
 
 
 @pytest.mark.parametrize("counts", [(0, 0, 10, 2), (10, 0, 10, 0), (10, 10, 20, 20)])
@@ -81,11 +88,38 @@ def test_rows_that_say_they_are_held_out_take_their_tests_with_them(tmp_path):
         (OUTCOMES[:4], r"has 5 pairs of different texts .*give at least 10"),
         ([{"first": "a", "second": "b", "better": 3}], r"better = 3; write 1 where the first text did better"),
         ([{**OUTCOMES[0], "text": None}, OUTCOMES[1]], r"row 1 has no 'text'"),
+        ([{**row, "impressions": "1,200"} for row in OUTCOMES], r"row 1: '1,200' is no count; write numbers without separators"),
+        ([{**row, "text": 7} for row in OUTCOMES], r"row 1: text = 7 is no text"),
+        ([{**row, "held_out": "maybe"} for row in OUTCOMES], r"row 1: held_out = 'maybe'; write true or false"),
     ],
 )
 def test_a_table_that_can_t_be_used_is_refused_with_the_remedy(tmp_path, rows, said):
     with pytest.raises(ConfigError, match=said):
         read_pairs(write(tmp_path / "t.jsonl", rows), PairColumns())
+
+
+def test_a_judgement_that_is_said_twice_is_on_one_side(tmp_path):
+    rows = [{"first": f"a {number}", "second": f"B {number}", "better": 1} for number in range(30)]
+    turned = [{"first": row["second"].lower(), "second": f" {row['first']}", "better": 2} for row in rows]
+    found = parts(write(tmp_path / "judged.jsonl", rows + turned), PairColumns(), 0.2, 3)
+    assert len(found.training) + len(found.held_out) == 60 and found.left_out["held out as well"] == 0
+    sides = [{pair.first.strip().lower()[-2:] for pair in side} for side in (found.training, found.held_out)]
+    assert not sides[0] & sides[1]
+
+
+def test_pairs_that_are_held_out_in_another_test_are_not_trained_on_and_what_is_left_out_is_counted(tmp_path):
+    rows = [row | {"test": f"{copy}{row['test']}"} for copy in "ab" for row in OUTCOMES]
+    found = parts(write(tmp_path / "t.jsonl", rows), PairColumns(least_z=1.96), 0.2, 0)
+    held = {(pair.first, pair.second) for pair in found.held_out}
+    assert held and not held & {(pair.first, pair.second) for pair in found.training}
+    assert found.left_out["held out as well"] > 0 and found.left_out["that differ by less than 1.96 errors"] > 0
+
+
+@pytest.mark.parametrize("more", [{"test": "one"}, {"held_out": "yes"}, {"held_out": True}])
+def test_a_table_of_which_nothing_is_left_to_learn_from_is_refused(tmp_path, more):
+    rows = [{"first": f"a {number}", "second": f"b {number}", "better": 1} | more for number in range(20)]
+    with pytest.raises(ConfigError, match=r"0 pairs are left to learn from and 20 are held out|held_out = 'yes'; write true or false"):
+        parts(write(tmp_path / "t.jsonl", rows), PairColumns(), 0.2, 0)
 
 
 def config(tmp_path, **settings):
@@ -124,7 +158,7 @@ def test_the_loss_is_binary_cross_entropy_of_what_is_known_plus_that_of_the_diff
 
 @pytest.mark.parametrize("architecture", ["modernbert", "textcnn"])
 def test_it_learns_which_text_does_better(tmp_path, architecture):
-    rows = [row | {"text": row["text"].split()[0] + " tea"} if row["text"] != "so so" else row for row in OUTCOMES]
+    rows = [row | {"text": row["text"].replace(" ", " tea ")} if row["text"] != "so so" else row for row in OUTCOMES]
     lessons = Lessons(config(tmp_path, pairs=write(tmp_path / "tests.jsonl", rows), pair_columns=PairColumns(within=("picture",))))
     settings = config(tmp_path, pairs=tmp_path / "tests.jsonl", architecture=architecture)
     torch.manual_seed(0)
