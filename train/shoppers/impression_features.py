@@ -76,8 +76,8 @@ def _kind(column: pa.ChunkedArray, *, auto: bool) -> Kind | None:
     """How a column is read; None where it can't be, or, for `auto`, where it tells nothing."""
     held = column.type
     if pa.types.is_list(held) or pa.types.is_large_list(held):
-        return "names" if pa.types.is_string(held.value_type) or pa.types.is_integer(held.value_type) else None
-    is_text = pa.types.is_string(held) or pa.types.is_large_string(held)
+        return "names" if _is_text(held.value_type) or pa.types.is_integer(held.value_type) else None
+    is_text = _is_text(held)
     if not (is_text or pa.types.is_boolean(held) or pa.types.is_integer(held) or pa.types.is_floating(held) or pa.types.is_decimal(held)):
         return None
     distinct = pc.count_distinct(column, mode="all").as_py()
@@ -88,6 +88,10 @@ def _kind(column: pa.ChunkedArray, *, auto: bool) -> Kind | None:
     if pa.types.is_integer(held) and distinct <= _FEW_VALUES:
         return "category"
     return None if auto and pa.types.is_integer(held) and distinct == len(column) else "number"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def refuse_afterthoughts(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, Kind], happened: NDArray[np.float64]) -> None:

@@ -22,6 +22,13 @@ def test_a_column_that_is_named_is_read_whatever_auto_thinks_of_it(tmp_path):
     }
 
 
+def test_texts_may_be_stored_as_other_writers_do(tmp_path):
+    given = table()
+    schema = given.schema.set(given.schema.get_field_index("principles"), pa.field("principles", pa.large_list(pa.large_string())))
+    other = given.cast(schema.set(schema.get_field_index("channel"), pa.field("channel", pa.large_string())))
+    assert read_impressions(config_for(tmp_path, other)).kinds == read_impressions(config_for(tmp_path, given)).kinds
+
+
 def test_a_csv_is_read_like_a_parquet_table(tmp_path):
     given = table().drop_columns(["principles"])
     plain = read_impressions(config_for(tmp_path, given))
