@@ -23,10 +23,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: lint  ## everything, in two processes (training mostly waits for Ray); the real graph, which has deadlines to keep, has all cores
+test: lint  ## everything: what needs no Ray in two processes, then what does, the real graph included
 	$(BIN)/pytest -m "not ray" --numprocesses 2 --dist loadfile --durations 25
-	$(BIN)/pytest -m ray --ignore tests/graph --numprocesses 2 --dist loadfile --durations 25
-	$(BIN)/pytest -m ray tests/graph --durations 25
+	$(BIN)/pytest -m ray --durations 25
 
 format: setup
 	$(BIN)/ruff check --fix
