@@ -15,6 +15,7 @@ A difference has the 95 % interval of a bootstrap over briefs.
 """
 
 import argparse
+import shlex
 import subprocess
 import sys
 import time
@@ -138,7 +139,7 @@ def main() -> None:
     figures |= measured(directory, briefs)
     print(figures)
     if not given.trial:
-        record("train_alignment", figures, SEED)
+        record("train_alignment", figures, SEED, command=shlex.join(["python", "-m", "benchmarks.train_alignment", *sys.argv[1:]]))
 
 
 if __name__ == "__main__":
