@@ -19,8 +19,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,13 +30,14 @@ from rich.progress import track
 
 from artifacts.card import read_card
 from benchmarks.record import Figures, record
+from benchmarks.train_generator import Copies
 from copywriting.brief import Brief
 from copywriting.channels import Language
 from copywriting.prompt import compact
 from copywriting.slots import fill
 from demo.stage import VAR
 from serve.config import ROOT
-from train.exams.exam import Rows, compared
+from train.exams.exam import compared
 from train.exams.text_metrics import variety
 from train.texts.examples import random_brief
 from train.texts.fillers import slot_values
@@ -53,19 +53,6 @@ WORK = VAR / "benchmarks" / "alignment"
 BASE, REWARD = ROOT / "models" / "generator", ROOT / "models" / "persuasion"
 TEXTS, TOGETHER = 4, 48
 LANGUAGES: tuple[Language, Language] = ("zh", "en")
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A model's texts, `TEXTS` for each brief, with the figures of each: name → (texts,)."""
-
-    texts: Sequence[str]
-    metrics: Mapping[str, NDArray[np.float64]]
-    clusters: NDArray[np.generic]
-
-    def figures(self, rows: Rows) -> dict[str, float]:
-        """Means over these rows."""
-        return {name: float(values[rows].mean()) for name, values in self.metrics.items()}
 
 
 def aligned(briefs: int, settings: Sequence[str]) -> tuple[Path, float]:
@@ -92,7 +79,7 @@ def texts_of(directory: Path, briefs: Sequence[Brief]) -> list[str]:
     return [text.strip() for text in texts]
 
 
-def judged(texts: Sequence[str], briefs: Sequence[Brief]) -> Judged:
+def judged(texts: Sequence[str], briefs: Sequence[Brief]) -> Copies:
     """Every text by the reward, filled with values that are the brief's own, and by the serving grammar."""
     asked = [brief for brief in briefs for _ in range(TEXTS)]
     values = [slot_values(brief.language, brief.occasion, Random(number)) for number, brief in enumerate(briefs) for _ in range(TEXTS)]
@@ -103,17 +90,18 @@ def judged(texts: Sequence[str], briefs: Sequence[Brief]) -> Judged:
         "lawful": 100 * np.array(lawful, dtype=float),
         "characters": np.array([len(text) for text in texts], dtype=float),
     }
-    return Judged(texts, metrics, np.repeat(np.arange(len(briefs)), TEXTS))
+    return Copies(metrics, np.repeat(np.arange(len(briefs)), TEXTS))
 
 
 def measured(directory: Path, briefs: Sequence[Brief]) -> Figures:
     """The aligned model's figures beside the base's."""
     figures: Figures = {}
-    sat = {name: judged(texts_of(path, briefs), briefs) for name, path in (("base", BASE), ("aligned", directory))}
-    for name, one in sat.items():
-        figures |= {f"{name}_{metric}": round(value, 1) for metric, value in one.figures(np.arange(len(one.texts))).items()}
+    written_by = {name: texts_of(path, briefs) for name, path in (("base", BASE), ("aligned", directory))}
+    sat = {name: judged(texts, briefs) for name, texts in written_by.items()}
+    for name, texts in written_by.items():
+        figures |= {f"{name}_{metric}": round(value, 1) for metric, value in sat[name].figures(np.arange(len(texts))).items()}
         for language in LANGUAGES:
-            own = [text for number, text in enumerate(one.texts) if briefs[number // TEXTS].language == language]
+            own = [text for number, text in enumerate(texts) if briefs[number // TEXTS].language == language]
             shown = variety(own, language)
             figures |= {f"{name}_{language}_{metric}": round(shown[metric], 3) for metric in ("distinct_2", "self_bleu")}
     for metric, gap in compared(sat["aligned"], sat["base"], seed=SEED).items():

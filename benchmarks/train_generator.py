@@ -153,7 +153,7 @@ def neighbours(training: Sequence[Row], rows: Sequence[Row]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Metrics of each text; texts of the same attributes are drawn together."""
+    """Metrics of each text; texts that answer the same are drawn together."""
 
     metrics: dict[str, NDArray[np.float64]]
     clusters: NDArray[np.generic]

@@ -112,6 +112,7 @@ def keep_if_best(model: nn.Module, state: State, metric: str, metrics: Mapping[s
         raise ValueError(f"keep_best = {metric!r}: the run doesn't report it; name one of {', '.join(sorted(metrics))}")
     value = _gather(metrics.get(metric))[0]
     if not math.isfinite(value):
+        worker.tell({"phase": f"{metric} is {value} at step {state.step}: no number, so these weights are not the best"})
         return
     if state.best is not None and (value >= state.best if lower_is_better(metric) else value <= state.best):
         return

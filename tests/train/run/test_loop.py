@@ -113,6 +113,8 @@ def test_a_figure_that_is_no_number_replaces_no_best_weights(monkeypatch, tmp_pa
     monkeypatch.setattr(checkpoints.worker, "put", lambda directory, name: shutil.copytree(directory, tmp_path / name, dirs_exist_ok=True))
     monkeypatch.setattr(checkpoints.worker, "got", lambda name: nullcontext(tmp_path / name))
     monkeypatch.setattr(checkpoints.worker, "drop", lambda prefix, keep: None)
+    said = list[dict[str, str]]()
+    monkeypatch.setattr(checkpoints.worker, "tell", said.append)
     model, state = nn.Linear(1, 1, bias=False), State()
     for weight, accuracy in ((1.0, 0.8), (2.0, float("nan")), (3.0, 0.7)):
         state.step += 1
@@ -120,6 +122,7 @@ def test_a_figure_that_is_no_number_replaces_no_best_weights(monkeypatch, tmp_pa
         checkpoints.keep_if_best(model, state, "accuracy", {"accuracy": accuracy})
     checkpoints.back_to_the_best(model, state, torch.device("cpu"))
     assert (state.best, state.best_at, model.weight.item()) == (0.8, 1, 1.0)
+    assert said == [{"phase": "accuracy is nan at step 2: no number, so these weights are not the best"}]
 
 
 def test_of_what_is_kept_under_a_name_the_last_ones_stay(monkeypatch, tmp_path):
