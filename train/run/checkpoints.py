@@ -126,7 +126,7 @@ def keep_if_best(model: nn.Module, state: State, metric: str, metrics: Mapping[s
         worker.put(directory, _best(state))
     _gather(None)  # all of it is there before anyone reads it
     if worker.rank() == 0:
-        worker.drop(_BEST, keep=_KEPT)
+        worker.drop(_BEST, last=_best(state), keep=_KEPT)
 
 
 def _best(state: State) -> str:

@@ -105,12 +105,15 @@ def put(directory: Path, name: str) -> None:
         )
 
 
-def drop(prefix: str, keep: int) -> None:
-    """Remove what was kept under names that begin so, but for the last ones in the order of their names."""
+def drop(prefix: str, last: str, keep: int) -> None:
+    """Of what was kept under names that begin so, leave `last` and those before it in the order of names, `keep` in all. What stands behind
+    it was written by a part of the run that is taken again."""
     system, root = _storage()
     entries = system.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
-    for path in sorted(entry.path for entry in entries if entry.base_name.startswith(prefix))[:-keep]:
-        system.delete_dir(path)
+    found = {entry.base_name: entry.path for entry in entries if entry.base_name.startswith(prefix)}
+    left = sorted(name for name in found if name <= last)[-keep:]
+    for name in found.keys() - set(left):
+        system.delete_dir(found[name])
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def test_a_figure_that_is_no_number_replaces_no_best_weights(monkeypatch, tmp_pa
     monkeypatch.setattr(checkpoints.worker, "world_size", lambda: 1)
     monkeypatch.setattr(checkpoints.worker, "put", lambda directory, name: shutil.copytree(directory, tmp_path / name, dirs_exist_ok=True))
     monkeypatch.setattr(checkpoints.worker, "got", lambda name: nullcontext(tmp_path / name))
-    monkeypatch.setattr(checkpoints.worker, "drop", lambda prefix, keep: None)
+    monkeypatch.setattr(checkpoints.worker, "drop", lambda prefix, last, keep: None)
     said = list[dict[str, str]]()
     monkeypatch.setattr(checkpoints.worker, "tell", said.append)
     model, state = nn.Linear(1, 1, bias=False), State()
@@ -130,8 +130,8 @@ def test_of_what_is_kept_under_a_name_the_last_ones_stay(monkeypatch, tmp_path):
     for number in (3, 20, 100, 1000):
         (tmp_path / f"best-{number:09d}").mkdir()
     (tmp_path / "checkpoint_1").mkdir()
-    worker.drop("best-", keep=2)
-    assert {path.name for path in tmp_path.iterdir()} == {"best-000000100", "best-000001000", "checkpoint_1"}
+    worker.drop("best-", last="best-000000100", keep=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"best-000000020", "best-000000100", "checkpoint_1"}
 
 
 def test_nothing_to_learn_from_is_an_error_and_no_endless_loop():
