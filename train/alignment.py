@@ -4,9 +4,9 @@
     python -m train.alignment --set data=null --set reward=models/persuasion --base DIR --out DIR   # pairs of the base's own texts
 
 Data: a table of preferences or of A/B outcomes with their prompts (`train/writing/preferences.py`); or, with `reward`, what a persuasion
-model makes of texts that the base writes (`train/writing/rewarded.py`). Reference: the base as the run finds it, whose log-probabilities
-are computed once. Loss: `train/writing/preference_loss.py`. What learns: all of the base, or an adapter (`train/writing/tuning.py`). Held
-out: `validation`, else whole prompts.
+model makes of texts that the base writes (`train/writing/rewarded.py`). Reference: the base as the run finds it, which is asked about the
+pairs once (`train/writing/reference.py`). Loss: `train/writing/preference_loss.py`. What learns: all of the base, or an adapter
+(`train/writing/tuning.py`). Held out: `validation`, else whole prompts.
 
 Metrics: `preference_accuracy`, the share of held-out pairs whose better text has the higher implicit reward (ties count half); `margin`,
 by how much, in nats of beta × log π/π_ref; `chosen_gain` and `rejected_gain`, by how much a text grew likelier than the reference has it;
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
@@ -37,15 +36,16 @@ from train.run.worker import tell
 from train.texts.data_card import DATA_CARD, plain_card
 from train.texts.pairs import PairColumns
 from train.writing import preferences, rewarded
-from train.writing.completions import IGNORED, Encoded, TooLong, check_template, collate, dialogue_prompt_ids, encode_dialogue, fitted
+from train.writing.completions import TooLong, check_template, dialogue_prompt_ids
 from train.writing.language_model import export, kind_of, reach, start, start_tokenizer, written
 from train.writing.preference_loss import LossName, Objective, TextChances
 from train.writing.preferences import Preference, PreferenceColumns, Preferences
+from train.writing.reference import consult
 from train.writing.rewarded import RewardedConfig
+from train.writing.token_pairs import TokenPairs, read
 from train.writing.tuning import adapted, budget
 
 _SAMPLES = 12
-_TOGETHER = 16
 
 
 class AlignmentConfig(RewardedConfig):
@@ -82,77 +82,23 @@ class AlignmentConfig(RewardedConfig):
         return Objective(self.loss, self.beta, self.length_normalised, self.rpo_alpha)
 
 
-class Pairs:
-    """Pairs as tokens, with the reference's log-probabilities. `encoded` holds the chosen text and the rejected one of each."""
-
-    def __init__(self, rows: Sequence[Preference], tokenizer: PreTrainedTokenizerFast, config: AlignmentConfig) -> None:
-        limit = reach(config)
-        self.rows, self.encoded, self.too_long = [], [], 0
-        for row in rows:
-            both = [encode_dialogue(one, tokenizer, config.prompt_style, "last") for one in (row.chosen, row.rejected)]
-            self.too_long += any(len(tokens) > limit for tokens, _ in both)
-            kept = [short for one in both if (short := fitted(one, limit, config.too_long))]
-            if len(kept) == 2 and kept[0] != kept[1]:  # cut texts may be the same
-                self.rows.append(row)
-                self.encoded.append((kept[0], kept[1]))
-        self._pad = int(tokenizer.pad_token_id)
-        self.reference = torch.zeros(2, len(self.rows))
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def batch(self, numbers: Sequence[int]) -> dict[str, Tensor]:
-        """The chosen texts, then the rejected ones; all but `chance` (pairs,) have 2 × pairs rows."""
-        both: list[Encoded] = [self.encoded[number][side] for side in (0, 1) for number in numbers]
-        tokens = [sum(label != IGNORED for label in labels[1:]) for _, labels in both]
-        return collate(both, self._pad) | {
-            "reference": self.reference[:, list(numbers)].flatten(),
-            "tokens": torch.tensor(tokens, dtype=torch.float32),
-            "chance": torch.tensor([self.rows[number].chance for number in numbers]),
-        }
-
-    @torch.no_grad()
-    def ask(self, model: Any) -> Tensor:
-        """(2, pairs): log-probability of each chosen text and of each rejected one."""
-        device = next(model.parameters()).device
-        found = []
-        for begin in range(0, len(self), _TOGETHER):
-            numbers = range(begin, min(begin + _TOGETHER, len(self)))
-            batch = {key: value.to(device) for key, value in self.batch(numbers).items()}
-            said, _ = model(**_read(batch))
-            found.append(said.float().cpu().view(2, -1))
-        return torch.cat(found, 1)
-
-    @property
-    def lengths(self) -> list[int]:
-        """Tokens of the longer text of each."""
-        return [max(len(tokens) for tokens, _ in both) for both in self.encoded]
-
-
-def _read(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What the model reads of a batch."""
-    return {name: batch[name] for name in ("input_ids", "labels", "attention_mask")}
-
-
 def loop(config: AlignmentConfig) -> None:
     """One worker's part of the run: what is trained on what."""
     seed_everything(config.seed)
     tokenizer, base = start(config)
     found = parts(config)
-    training, held_out = (Pairs(rows, tokenizer, config) for rows in (found.training, found.held_out))
+    training, held_out = (token_pairs(rows, tokenizer, config) for rows in (found.training, found.held_out))
     told = found.left_out | {f"of more than {reach(config)} tokens": training.too_long + held_out.too_long}
     if left_out := ", ".join(f"{count} {reason}" for reason, count in told.items() if count):
         tell({"phase": f"left out or cut beside {len(training)} + {len(held_out)} pairs: {left_out}"})
     if not len(training) or not len(held_out):
         raise ValueError(f"no pair of at most {reach(config)} tokens to learn from or to judge; raise max_position or --set too_long=cut")
-    tell({"phase": f"asking the reference about {len(training) + len(held_out)} pairs"})
-    reference = TextChances(base.to(worker.device())).eval()
-    for pairs in (training, held_out):
-        pairs.reference = pairs.ask(reference)
+    assert config.base is not None
+    consult(TextChances(base.to(worker.device())).eval(), (training, held_out), config.base, worker)
     model = TextChances(adapted(base, config))
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
-        said, penalty = model(**_read(batch))
+        said, penalty = model(**read(batch))
         total: Tensor = config.objective(said, batch) + penalty
         return total
 
@@ -171,6 +117,11 @@ def loop(config: AlignmentConfig) -> None:
     fit(config, model, recipe)
 
 
+def token_pairs(rows: Sequence[Preference], tokenizer: PreTrainedTokenizerFast, config: AlignmentConfig) -> TokenPairs:
+    """The pairs as the model reads them."""
+    return TokenPairs(rows, tokenizer, limit=reach(config), style=config.prompt_style, too_long=config.too_long)
+
+
 def table_of(config: AlignmentConfig) -> Path:
     """The table of pairs; `prepare` makes it where it isn't given."""
     return config.data or rewarded.place_of(config)
@@ -186,7 +137,7 @@ def parts(config: AlignmentConfig) -> Preferences:
     return preferences.parts(table_of(config), config.validation, config.columns, config.pair_columns, config.held_out, config.seed)
 
 
-def judge(model: nn.Module, *, pairs: Pairs, objective: Objective) -> dict[str, float]:
+def judge(model: nn.Module, *, pairs: TokenPairs, objective: Objective) -> dict[str, float]:
     """The metrics that the module's docstring names."""
     said = pairs.ask(model)
     batch = pairs.batch(range(len(pairs)))
@@ -202,14 +153,14 @@ def judge(model: nn.Module, *, pairs: Pairs, objective: Objective) -> dict[str, 
     }
 
 
-def margins_of(said: Tensor, pairs: Pairs, objective: Objective) -> Floats:
+def margins_of(said: Tensor, pairs: TokenPairs, objective: Objective) -> Floats:
     """(pairs,): by how much the chosen text's implicit reward is above the rejected one's."""
     tokens = pairs.batch(range(len(pairs)))["tokens"].view(2, -1)
     ratios = objective.ratios(said, pairs.reference, tokens)
     return np.asarray(objective.beta * (ratios[0] - ratios[1]), dtype=np.float64)
 
 
-def exhibits(model: Any, *, pairs: Pairs, tokenizer: PreTrainedTokenizerFast, config: AlignmentConfig) -> Exhibits:
+def exhibits(model: Any, *, pairs: TokenPairs, tokenizer: PreTrainedTokenizerFast, config: AlignmentConfig) -> Exhibits:
     """The held-out margins, and what the model writes for a dozen of their prompts beside the chosen text."""
     rows = list({row.chosen.asked: row for row in pairs.rows}.values())[:_SAMPLES]
     prompts = [dialogue_prompt_ids(row.chosen, tokenizer, config.prompt_style) for row in rows]
@@ -218,7 +169,7 @@ def exhibits(model: Any, *, pairs: Pairs, tokenizer: PreTrainedTokenizerFast, co
     return Exhibits(margins=margins_of(pairs.ask(model), pairs, config.objective), samples=tuple(samples))
 
 
-def card(config: AlignmentConfig, training: Pairs, held_out: Pairs, left_out: Mapping[str, int]) -> str:
+def card(config: AlignmentConfig, training: TokenPairs, held_out: TokenPairs, left_out: Mapping[str, int]) -> str:
     """The data card: of each pair both answers, each answer once."""
     said = [list(dict.fromkeys(one.answer for row in side.rows for one in (row.chosen, row.rejected))) for side in (training, held_out)]
     files = [path for path in (table_of(config), config.validation) if path]

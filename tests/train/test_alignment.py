@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from artifacts.card import verify
 from copywriting.prompt import compact
 from train import alignment
-from train.alignment import AlignmentConfig, Pairs, files_of, judge, prepare
+from train.alignment import AlignmentConfig, files_of, judge, prepare
 from train.job import launch
 from train.reports.exhibits import read_exhibits
 from train.run.settings import ConfigError, data_hash
@@ -153,7 +153,7 @@ def test_chats_need_a_template_before_anything_runs(base, tmp_path):
 def test_the_reference_prefers_nothing_over_itself(base, tmp_path):
     config = config_of(base, tmp_path, data=shorter_is_better(tmp_path / "pairs.jsonl", 20))
     tokenizer, model = start(config)
-    pairs = Pairs(alignment.parts(config).training, tokenizer, config)
+    pairs = alignment.token_pairs(alignment.parts(config).training, tokenizer, config)
     asked = TextChances(model).eval()
     pairs.reference = pairs.ask(asked)
     found = judge(asked, pairs=pairs, objective=config.objective)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed
 from torch import Tensor, nn
 
 from artifacts.card import ArtifactError, sha256_of, verify, write_card
@@ -50,7 +49,7 @@ def save(
 ) -> None:
     """One checkpoint: weights, optimizer, position, every rank's random state; at the end what `finish` adds on rank 0. Call on every
     rank."""
-    generators = _gather(_drawn_from(next(model.parameters()).device))
+    generators = worker.gathered(_drawn_from(next(model.parameters()).device))
     sharded = sharding.is_sharded(model)
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
@@ -58,7 +57,9 @@ def save(
         if sharded:
             assert isinstance(optimizer, torch.optim.Optimizer)
             sharding.write(model, optimizer, directory / _SHARDS)
-            elsewhere = _gather({str(path.relative_to(directory)): sha256_of(path) for path in directory.rglob("*") if path.is_file()})
+            elsewhere = worker.gathered(
+                {str(path.relative_to(directory)): sha256_of(path) for path in directory.rglob("*") if path.is_file()}
+            )
         if worker.rank() == 0:
             held = {} if sharded else {"model": _trained(model), "optimizer": optimizer.state_dict()}
             position = {name: getattr(state, name) for name in ("step", "seconds", "before", "best", "best_at")}
@@ -110,7 +111,7 @@ def keep_if_best(model: nn.Module, state: State, metric: str, metrics: Mapping[s
     metrics. Raises ValueError there for a metric that the run doesn't report."""
     if worker.rank() == 0 and metric not in metrics:
         raise ValueError(f"keep_best = {metric!r}: the run doesn't report it; name one of {', '.join(sorted(metrics))}")
-    value = _gather(metrics.get(metric))[0]
+    value = worker.gathered(metrics.get(metric))[0]
     if not math.isfinite(value):
         worker.tell({"phase": f"{metric} is {value} at step {state.step}: no number, so these weights are not the best"})
         return
@@ -124,7 +125,7 @@ def keep_if_best(model: nn.Module, state: State, metric: str, metrics: Mapping[s
         elif worker.rank() == 0:
             torch.save(_trained(model), directory / _STATE)
         worker.put(directory, _best(state))
-    _gather(None)  # all of it is there before anyone reads it
+    worker.gathered(None)  # all of it is there before anyone reads it
     if worker.rank() == 0:
         worker.drop(_BEST, last=_best(state), keep=_KEPT)
 
@@ -143,12 +144,3 @@ def back_to_the_best(model: nn.Module, state: State, device: torch.device) -> No
         else:
             weights = torch.load(directory / _STATE, map_location=device, weights_only=True)
             model.load_state_dict(weights, strict=all(p.requires_grad for p in model.parameters()))
-
-
-def _gather(value: Any) -> list[Any]:
-    """Every rank's value, on every rank."""
-    if worker.world_size() == 1:
-        return [value]
-    gathered: list[Any] = [None] * worker.world_size()
-    torch.distributed.all_gather_object(gathered, value)
-    return gathered

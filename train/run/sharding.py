@@ -25,7 +25,6 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
-from transformers import PreTrainedModel
 
 _LEARNED = StateDictOptions(ignore_frozen_params=True, strict=False)
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
@@ -50,8 +49,8 @@ class Outline:
             return None
         self._model.load_state_dict(state, assign=True)
         for part in self._model.modules():
-            if isinstance(part, PreTrainedModel):
-                part.tie_weights()
+            if tie := getattr(part, "tie_weights", None):  # of transformers, which takes seconds to import: not every model is one
+                tie()
         return self._model.cpu().eval()
 
 

@@ -17,6 +17,7 @@ import ray.train
 import ray.train.torch
 import ray.util
 import torch
+import torch.distributed
 from ray.train import Checkpoint
 from torch import nn
 
@@ -57,6 +58,15 @@ def device() -> torch.device:
 def distributed(model: nn.Module) -> nn.Module:
     """The model wrapped for gradient averaging where there are several workers."""
     return cast(nn.Module, ray.train.torch.prepare_model(model))
+
+
+def gathered(value: Any) -> list[Any]:
+    """Every rank's value, on every rank."""
+    if world_size() == 1:
+        return [value]
+    found: list[Any] = [None] * world_size()
+    torch.distributed.all_gather_object(found, value)
+    return found
 
 
 def tell(record: Mapping[str, Any]) -> None:
@@ -114,6 +124,12 @@ def drop(prefix: str, last: str, keep: int) -> None:
     left = sorted(name for name in found if name <= last)[-keep:]
     for name in found.keys() - set(left):
         system.delete_dir(found[name])
+
+
+def has(name: str) -> bool:
+    """Whether anything was kept as `name`."""
+    system, root = _storage()
+    return bool(system.get_file_info(f"{root}/{name}").type == pyarrow.fs.FileType.Directory)
 
 
 @contextmanager
