@@ -66,6 +66,7 @@ benchmarks: setup  ## every published figure, one after another
 	$(BIN)/python -m benchmarks.train_kills
 	$(BIN)/python -m benchmarks.train_speed
 	$(BIN)/python -m benchmarks.train_stream
+	$(BIN)/python -m benchmarks.train_muon
 	$(BIN)/python -m pip install -q --editable '.[benchmarks]' --no-deps hnswlib implicit
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.recommend

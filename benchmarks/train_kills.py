@@ -54,7 +54,7 @@ _COMMON = {
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "generator": (
         "generator.yaml",
-        {"epochs": 5, "batch_size": 4, "hidden_size": 128, "layers": 2, "intermediate_size": 256, "heads": 4, "kv_heads": 2},
+        {"epochs": 12, "batch_size": 4, "hidden_size": 128, "layers": 2, "intermediate_size": 256, "heads": 4, "kv_heads": 2},
     ),
     "alignment": ("alignment.yaml", {"epochs": 4, "data": _PAIRS}),
     "sentiment": ("sentiment.yaml", {"epochs": 6}),

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from train.run.muon import Muon
 from train.run.settings import TrainConfig
 
 _FLOOR = 0.05  # the learning rate ends at this share of its peak
@@ -52,7 +53,7 @@ def optimizer_of(model: nn.Module, config: TrainConfig) -> Optimizer:
     if config.optimizer == "muon" and (matrices := [p for p in decayed if p.ndim == 2]):
         others += [p for p in decayed if p.ndim != 2]
         return _Together(
-            torch.optim.Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"),
+            Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay),
             torch.optim.AdamW(others, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
         )
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
