@@ -182,7 +182,9 @@ def test_a_preference_is_learned_in_seconds(ray_cluster, base, tmp_path):
     verify(config.out, "generator")
     loaded = AutoModelForCausalLM.from_pretrained(config.out)
     assert loaded.config.vocab_size == len(AutoTokenizer.from_pretrained(config.out))
-    checkpoint = max(path for path in (tmp_path / card.config["run"]).glob("checkpoint_*") if path.is_dir())
+    run = tmp_path / card.config["run"]
+    assert len(list(run.glob("reference-*/card.json"))) == 1, "what the reference said is kept for when the run goes on"
+    checkpoint = max(path for path in run.glob("checkpoint_*") if path.is_dir())
     shown = read_exhibits(checkpoint)
     assert (shown.margins > 0).mean() == pytest.approx(card.metrics["preference_accuracy"], abs=0.1) and shown.samples[0].prompt
 
