@@ -32,6 +32,7 @@ import ray
 import ray.train
 import ray.train.torch
 from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from artifacts.card import ArtifactError, Card, check_output
 from train.reports.exhibits import REPORT, read_exhibits
@@ -151,7 +152,10 @@ def _train(
 @contextmanager
 def _relay(name: str, display: Tracking) -> Iterator[str]:
     """Show what workers put on a board for as long as the block runs. Yields the board's name."""
-    board = _Board.options(name=name).remote()  # type: ignore[attr-defined]
+    here = NodeAffinitySchedulingStrategy(
+        ray.get_runtime_context().get_node_id(), soft=True
+    )  # else a machine that is lost may take it along
+    board = _Board.options(name=name, scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     finished = threading.Event()
 
     def drain() -> None:
