@@ -152,9 +152,8 @@ def _train(
 @contextmanager
 def _relay(name: str, display: Tracking) -> Iterator[str]:
     """Show what workers put on a board for as long as the block runs. Yields the board's name."""
-    here = NodeAffinitySchedulingStrategy(
-        ray.get_runtime_context().get_node_id(), soft=True
-    )  # else a machine that is lost may take it along
+    # not soft: Ray takes that for leave to place it on another machine, which may be lost and all later records with it
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     board = _Board.options(name=name, scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     finished = threading.Event()
 
@@ -162,7 +161,7 @@ def _relay(name: str, display: Tracking) -> Iterator[str]:
         try:
             records = ray.get(board.take.remote())
         except ray.exceptions.RayActorError:
-            return  # the board went with its node: the run goes on, unseen
+            return  # the board died: the run goes on, unseen
         for record in records:
             display.show(record)
 
