@@ -59,9 +59,9 @@ class TrainingError(RuntimeError):
     """A run that failed. The message names the run, the reason and how to go on."""
 
 
-@ray.remote(num_cpus=0)
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
 class _Board:
-    """Carries records from rank 0 to the driver, wherever in the cluster each of them is."""
+    """Carries records from rank 0 to the driver, wherever in the cluster each of them is. Where it dies it begins anew."""
 
     def __init__(self) -> None:
         self._records: list[dict[str, Any]] = []
@@ -70,10 +70,10 @@ class _Board:
         """Add one record."""
         self._records.append(record)
 
-    def take(self) -> list[dict[str, Any]]:
-        """Everything put since the last call."""
+    def take(self) -> tuple[int, list[dict[str, Any]]]:
+        """The process that this is, and everything put since the last call."""
         taken, self._records = self._records, []
-        return taken
+        return os.getpid(), taken
 
 
 def run_command(main: Callable[[], None]) -> None:
@@ -155,13 +155,13 @@ def _relay(name: str, display: Tracking) -> Iterator[str]:
     # not soft: Ray takes that for leave to place it on another machine, which may be lost and all later records with it
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     board = _Board.options(name=name, scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    finished = threading.Event()
+    finished, processes = threading.Event(), set[int]()
 
     def drain() -> None:
-        try:
-            records = ray.get(board.take.remote())
-        except ray.exceptions.RayActorError:
-            return  # the board died: the run goes on, unseen
+        process, records = ray.get(board.take.remote())
+        if processes and process not in processes:
+            display.show({"phase": f"what was reported in the last {_POLL_S} seconds is lost: the process that carries it died"})
+        processes.add(process)
         for record in records:
             display.show(record)
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # train_fakes: a module that
 from train_fakes import ReciterConfig, reciter
 
 from artifacts.card import Card, verify
-from train.job import TrainingError, launch
+from train.job import TrainingError, _relay, launch
 from train.run import cluster
 
 pytestmark = pytest.mark.ray
@@ -115,6 +115,30 @@ def test_workers_ask_their_own_cluster_and_not_the_one_that_was_started_last(ray
         assert process.stdout and b"up" in process.stdout.readline()
         assert ray.get(asked.remote()) == ray.get_runtime_context().gcs_address
         process.communicate()
+
+
+def test_records_go_on_after_the_process_that_carries_them_died_and_the_user_is_told(ray_cluster):
+    shown: list[dict[str, object]] = []
+
+    class Display:
+        def show(self, record):
+            shown.append(record)
+
+    def seen(record) -> bool:
+        until = time.monotonic() + 60
+        while record not in shown and time.monotonic() < until:
+            time.sleep(0.1)
+        return record in shown
+
+    with _relay("board-that-dies", Display()) as name:
+        board = ray.get_actor(name)
+        ray.get(board.put.remote({"step": 1}))
+        assert seen({"step": 1})
+        ray.kill(board, no_restart=False)
+        ray.get(ray.get_actor(name).put.remote({"step": 2}))
+        assert seen({"step": 2})
+    assert [record for record in shown if "step" in record] == [{"step": 1}, {"step": 2}]
+    assert any("is lost" in str(record.get("phase")) for record in shown)
 
 
 def test_a_run_that_loses_a_machine_goes_on_with_fewer_workers_and_learns_the_same(alone, tmp_path):
