@@ -1,7 +1,8 @@
 """Muon (Jordan et al. 2024): torch's own but for a CPU, where updates are orthogonalised in fp32.
 
-torch.optim.Muon multiplies in bf16 wherever it runs. A CPU without instructions for it (most laptops) takes forty times as long for that as
-in fp32 (benchmarks/train_muon.py). State and settings are those of torch.optim.Muon, so that checkpoints of either are read by the other.
+torch.optim.Muon multiplies in bf16 wherever it runs. On a CPU without instructions for it (most laptops) an update takes some thirty times as
+long as in fp32 (benchmarks/train_muon.py). State and settings are those of torch.optim.Muon, so that checkpoints of either are read by the
+other.
 """
 
 import math
@@ -20,7 +21,7 @@ class Muon(torch.optim.Muon):
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """One update; `closure` as of any optimizer of torch."""
-        if any(parameter.is_cuda for group in self.param_groups for parameter in group["params"]):
+        if any(parameter.device.type != "cpu" for group in self.param_groups for parameter in group["params"]):
             return super().step(closure)  # type: ignore[no-untyped-call]  # torch annotates none of it
         loss = None
         if closure is not None:
@@ -33,7 +34,9 @@ class Muon(torch.optim.Muon):
         return loss
 
     def _move(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        momentum = self.state[parameter].setdefault("momentum_buffer", torch.zeros_like(gradient))
+        if "momentum_buffer" not in (state := self.state[parameter]):
+            state["momentum_buffer"] = torch.zeros_like(gradient)
+        momentum = state["momentum_buffer"]
         momentum.lerp_(gradient, 1 - group["momentum"])
         update = gradient.lerp(momentum, group["momentum"]) if group["nesterov"] else momentum
         update = orthogonalised(update.float(), group["ns_coefficients"], group["ns_steps"], group["eps"])
