@@ -95,12 +95,12 @@ def pairs_of(count: int, tokenizer) -> TokenPairs:
     return TokenPairs(rows, tokenizer, limit=96, style="compact", too_long="leave_out")
 
 
-def consulted(crew: Crew, base: Path, sets) -> tuple[list[torch.Tensor], list[int]]:
-    """What the sets of each rank hold, which must be the same, and how often each rank asked."""
+def consulted(crew: Crew, base: Path, tokenizer, *sizes: int) -> tuple[list[torch.Tensor], list[int]]:
+    """What sets of so many pairs hold on each rank, which must be the same, and how often each rank asked."""
     models, found = [Counting() for _ in range(crew.ranks)], {}
 
     def part(rank: int) -> None:
-        own = sets()
+        own = [pairs_of(size, tokenizer) for size in sizes]
         consult(models[rank], own, base, crew)
         found[rank] = [pairs.reference for pairs in own]
 
@@ -113,28 +113,28 @@ def consulted(crew: Crew, base: Path, sets) -> tuple[list[torch.Tensor], list[in
 
 @pytest.mark.parametrize(("ranks", "asked"), [(1, [7]), (2, [4, 3]), (3, [3, 2, 2]), (8, [2, 1, 1, 1, 1, 1, 0, 0])])
 def test_workers_take_turns_and_all_know_what_was_said_to_each(base, tokenizer, tmp_path, ranks, asked):
-    sets = lambda: (pairs_of(90, tokenizer), pairs_of(5, tokenizer))  # noqa: E731
-    found, counts = consulted(Crew(tmp_path / "run", ranks), base, sets)
+    found, counts = consulted(Crew(tmp_path / "run", ranks), base, tokenizer, 90, 5)
     assert counts == asked
-    for pairs, said in zip(sets(), found, strict=True):
+    for size, said in zip((90, 5), found, strict=True):
+        pairs = pairs_of(size, tokenizer)
         assert torch.equal(said, pairs.ask(Counting())) and said.shape == (2, len(pairs))
 
 
 def test_what_it_said_is_read_again_unless_the_pairs_or_the_base_are_others_or_the_file_is_damaged(base, tokenizer, tmp_path):
-    crew, sets = Crew(tmp_path / "run", 2), lambda: (pairs_of(20, tokenizer), pairs_of(3, tokenizer))
-    first, _ = consulted(crew, base, sets)
-    again, asked = consulted(crew, base, sets)
+    crew = Crew(tmp_path / "run", 2)
+    first, _ = consulted(crew, base, tokenizer, 20, 3)
+    again, asked = consulted(crew, base, tokenizer, 20, 3)
     assert asked == [0, 0] and all(map(torch.equal, first, again))
     assert crew.told == ["asking the reference about 20 + 3 pairs"]
 
-    assert consulted(crew, base, lambda: (pairs_of(3, tokenizer), pairs_of(20, tokenizer)))[1] == [2, 1]
+    assert consulted(crew, base, tokenizer, 3, 20)[1] == [2, 1]
     (base / "weights").write_text("other")
-    assert consulted(crew, base, sets)[1] == [2, 1]
-    assert consulted(crew, base, sets)[1] == [0, 0]
+    assert consulted(crew, base, tokenizer, 20, 3)[1] == [2, 1]
+    assert consulted(crew, base, tokenizer, 20, 3)[1] == [0, 0]
 
     for path in (tmp_path / "run").glob("reference-*/log_probabilities.pt"):
         path.write_bytes(path.read_bytes()[:-40])
-    damaged, asked = consulted(crew, base, sets)
+    damaged, asked = consulted(crew, base, tokenizer, 20, 3)
     assert asked == [2, 1] and all(map(torch.equal, first, damaged))
     assert any("passing over what the reference said" in told for told in crew.told)
-    assert consulted(crew, base, sets)[1] == [0, 0], "it is whole again"
+    assert consulted(crew, base, tokenizer, 20, 3)[1] == [0, 0], "it is whole again"
