@@ -1,8 +1,8 @@
 """Muon (Jordan et al. 2024): torch's own but for a CPU, where updates are orthogonalised in fp32.
 
-torch.optim.Muon multiplies in bf16 wherever it runs. On a CPU without instructions for it (most laptops) an update takes some thirty times as
-long as in fp32 (benchmarks/train_muon.py). State and settings are those of torch.optim.Muon, so that checkpoints of either are read by the
-other.
+torch.optim.Muon multiplies in bf16 wherever it runs. On a CPU without instructions for it (most laptops) an update takes some thirty times
+as long as in fp32 (benchmarks/train_muon.py). State and settings are those of torch.optim.Muon, so that checkpoints of either are read by
+the other.
 """
 
 import math
