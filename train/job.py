@@ -14,10 +14,13 @@ function of its config; inside it, `train.run.loop.fit` and the functions of tra
     if __name__ == "__main__":
         run_command(main)                                # main: read_command_line(…), then launch(loop, config, kind="clip", …)
 
+With `workers = 0` the loop runs in this process instead, without a cluster, and leaves the same model as one worker does.
+
 A run that was interrupted goes on with `--resume RUN`. Where a worker, its machine or Ray Train's controller dies, the run goes on by
 itself from the last intact checkpoint, `max_failures` times.
 """
 
+import logging
 import os
 import sys
 import threading
@@ -31,6 +34,7 @@ from typing import Any
 import ray
 import ray.train
 import ray.train.torch
+import torch
 from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -42,13 +46,13 @@ from train.run.publish import MODEL, described, publish
 from train.run.settings import C, ConfigError, TrainConfig, data_hash
 from train.run.trackers import Diary, Tracking, chosen
 
-_KEEP_CHECKPOINTS = 2  # the last may be cut short by a crash, so the one before it stays
 _POLL_S = 0.5
 _OUT_OF_MEMORY = (
     "OutOfMemory",
     "out of memory",
     "can't allocate memory",
-)  # torch on a GPU, CUDA, torch on a CPU; Ray's own error is the first
+    "MemoryError",
+)  # torch on a GPU, CUDA, torch on a CPU, Python; Ray's own error is the first
 _MEMORY = (
     "It had too little memory: compute the batch in parts (--set accumulate=4), keep fewer activations (--set recompute_activations=true), "
     "shard the model (--set parallel=fsdp) or lower batch_size"
@@ -133,6 +137,8 @@ def _train(
     callbacks: Sequence[ray.train.UserCallback] = (),
 ) -> Result:
     """The run, from its last checkpoint again where its controller dies. Workers that die are Ray Train's to replace."""
+    if not config.workers:
+        return _fit_alone(loop, config, run, display)
     display.show({"phase": "starting Ray"})
     cluster.connect(config)
     on_gpu = cluster.use_gpu(config)
@@ -146,7 +152,7 @@ def _train(
                 if tries > 1:  # else other runs of this driver hold places, too
                     cluster.give_up(cluster.places() - held)
                 display.show({"phase": "the controller of the run died"})
-    raise TrainingError(f"run {run}: its controller died {tries} time(s); go on from the last checkpoint with --resume {run}")
+    raise TrainingError(f"run {run}: its controller died {tries} time(s); {_go_on(run)}")
 
 
 @contextmanager
@@ -183,38 +189,69 @@ def _relay(name: str, display: Tracking) -> Iterator[str]:
 def _fit(
     loop: Callable[[C], None], config: C, *, run: str, use_gpu: bool, board: str, callbacks: Sequence[ray.train.UserCallback]
 ) -> Result:
-    """The TorchTrainer. A group of workers that can't start within `start_timeout_s` is an error instead of a wait without end."""
+    """A run on the cluster. A group of workers that can't start within `start_timeout_s` is an error instead of a wait without end."""
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(config.start_timeout_s)
-    trainer = ray.train.torch.TorchTrainer(
-        worker.run,
-        train_loop_config={
-            "loop": address_of(loop),
-            "kind": address_of(type(config)),
-            "config": config.model_dump(mode="json"),
-            "board": board,
-            "storage": config.runs,
-            "run": run,
-        },
-        scaling_config=ScalingConfig(
-            num_workers=(config.min_workers, config.workers) if config.min_workers else config.workers,
-            elastic_resize_monitor_interval_s=config.checkpoint_every_s,
-            use_gpu=use_gpu,
-            resources_per_worker={"CPU": config.threads_per_worker} | ({"GPU": 1} if use_gpu else {}),
-        ),
-        run_config=RunConfig(
-            name=run,
-            storage_path=config.runs,
-            checkpoint_config=CheckpointConfig(num_to_keep=_KEEP_CHECKPOINTS),
-            failure_config=FailureConfig(max_failures=config.max_failures, controller_failure_limit=config.max_failures),
-            callbacks=list(callbacks),
-        ),
+    scaling = ScalingConfig(
+        num_workers=(config.min_workers, config.workers) if config.min_workers else config.workers,
+        elastic_resize_monitor_interval_s=config.checkpoint_every_s,
+        use_gpu=use_gpu,
+        resources_per_worker={"CPU": config.threads_per_worker} | ({"GPU": 1} if use_gpu else {}),
+    )
+    how = RunConfig(
+        name=run,
+        storage_path=config.runs,
+        checkpoint_config=CheckpointConfig(num_to_keep=worker.KEPT),
+        failure_config=FailureConfig(max_failures=config.max_failures, controller_failure_limit=config.max_failures),
+        callbacks=list(callbacks),
     )
     try:
-        return trainer.fit()
+        return _trainer(loop, config, scaling, how, board).fit()
     except ray.train.TrainingFailedError as error:
         raise TrainingError(_reason(error, config, run)) from error
     except (KeyboardInterrupt, SystemExit) as stop:  # Ray Train ends the process when it is interrupted
-        raise TrainingError(f"run {run}: stopped; go on from its last checkpoint with --resume {run}") from stop
+        raise TrainingError(_stopped(run)) from stop
+
+
+def _fit_alone(loop: Callable[[C], None], config: C, run: str, display: Tracking) -> Result:
+    """A run in this process: Ray Train's local mode, which starts no Ray."""
+    gpu = torch.cuda.is_available()
+    if config.device == "cuda" and not gpu:
+        raise ConfigError("device = 'cuda': this machine has no GPU that torch can use; pass --set device=cpu")
+    device = torch.device("cuda" if gpu and config.device != "cpu" else "cpu")
+    logging.getLogger("ray.train").setLevel(logging.WARNING)  # it would tell of every checkpoint
+    display.show({"phase": f"starting in this process on {'GPU' if device.type == 'cuda' else 'CPU'}"})
+    with worker.alone(display.show, device):
+        try:
+            return _trainer(loop, config, ScalingConfig(num_workers=0), RunConfig(name=run, storage_path=config.runs)).fit()
+        except KeyboardInterrupt as stop:
+            raise TrainingError(_stopped(run)) from stop
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise TrainingError(f"run {run}: failed: {cause}\n{_remedy(cause)}, then {_go_on(run)}") from error
+
+
+def _trainer(loop: Callable[[C], None], config: C, scaling: ScalingConfig, how: RunConfig, board: str = "") -> ray.train.torch.TorchTrainer:
+    settings = {
+        "loop": address_of(loop),
+        "kind": address_of(type(config)),
+        "config": config.model_dump(mode="json"),
+        "board": board,
+        "storage": config.runs,
+        "run": how.name,
+    }
+    return ray.train.torch.TorchTrainer(worker.run, train_loop_config=settings, scaling_config=scaling, run_config=how)
+
+
+def _go_on(run: str) -> str:
+    return f"go on from its last checkpoint with --resume {run}"
+
+
+def _stopped(run: str) -> str:
+    return f"run {run}: stopped; {_go_on(run)}"
+
+
+def _remedy(cause: str) -> str:
+    return _MEMORY if any(sign in cause for sign in _OUT_OF_MEMORY) else "Mend the cause"
 
 
 def _reason(error: Exception, config: TrainConfig, run: str) -> str:
@@ -226,8 +263,7 @@ def _reason(error: Exception, config: TrainConfig, run: str) -> str:
             f"ask for less or add machines. ({error})"
         )
     rank, cause = next(iter(failures.items()))
-    remedy = _MEMORY if any(sign in str(cause) for sign in _OUT_OF_MEMORY) else "Mend the cause"
-    return f"run {run}: worker {rank} failed: {cause}\n{remedy}, then go on from the last checkpoint with --resume {run}"
+    return f"run {run}: worker {rank} failed: {cause}\n{_remedy(str(cause))}, then {_go_on(run)}"
 
 
 def _publish(result: Result, config: TrainConfig, *, kind: str, run: str, hashed: str) -> Card:

@@ -71,7 +71,7 @@ class RecommenderConfig(TrainConfig):
 
     @model_validator(mode="after")
     def _fits(self) -> "RecommenderConfig":
-        if self.model in _IN_CLOSED_FORM and self.workers != 1:
+        if self.model in _IN_CLOSED_FORM and self.workers > 1:
             raise ValueError(f"workers = {self.workers}: {self.model} is solved by one worker; set workers: 1 and raise threads_per_worker")
         if self.model == "hybrid" and len(self.parts) < 2:
             raise ValueError(f"parts = {sorted(self.parts)}: a hybrid blends two recommenders or more; name them under parts:")

@@ -149,6 +149,8 @@ def sweep(run: Run, config: TrainConfig, plan: Plan, *, resume: bool = False) ->
             "private: choosing among trials on the same texts tells more of them than one run's epsilon; choose settings on other texts, "
             f"then run the command by itself, or leave private out of {plan.name}"
         )
+    if not all(one.workers for one in configs.values()):
+        raise ConfigError("workers = 0: the trials of a sweep run side by side on a cluster; pass --set workers=1")
     for kind in {run.kind_of(one) for one in configs.values()}:
         check_output(config.out, kind)
     directory = config.local_runs / plan.name

@@ -189,10 +189,9 @@ def test_a_preference_is_learned_in_seconds(ray_cluster, base, tmp_path):
     assert (shown.margins > 0).mean() == pytest.approx(card.metrics["preference_accuracy"], abs=0.1) and shown.samples[0].prompt
 
 
-@pytest.mark.ray
-def test_an_adapter_learns_it_against_the_base_that_it_belongs_to(ray_cluster, base, tmp_path):
+def test_an_adapter_learns_it_against_the_base_that_it_belongs_to(base, tmp_path):
     data = shorter_is_better(tmp_path / "pairs.jsonl")
-    config = config_of(base, tmp_path, data=data, epochs=10, method="lora", deliver="adapter", learning_rate=1e-2, loss="ipo")
+    config = config_of(base, tmp_path, data=data, epochs=10, method="lora", deliver="adapter", learning_rate=1e-2, loss="ipo", workers=0)
     card = launch(alignment.loop, config, kind=kind_of(config), data=files_of(config))
     assert card.metrics["before_drift"] == pytest.approx(0, abs=1e-5)
     assert card.metrics["preference_accuracy"] > 0.9
@@ -236,10 +235,9 @@ def test_pairs_are_made_of_what_the_base_writes(base, tmp_path):
     assert all(one.prompt == compact(one.brief) for one in briefs)
 
 
-@pytest.mark.ray
-def test_a_run_learns_from_what_a_reward_makes_of_the_base_s_own_texts(ray_cluster, base, tmp_path):
+def test_a_run_learns_from_what_a_reward_makes_of_the_base_s_own_texts(base, tmp_path):
     asked = table(tmp_path / "asked.jsonl", [{"prompt": f"{word} {number}"} for word in ("tea", "pot") for number in range(30)])
-    config = config_of(base, tmp_path, reward=MODELS / "persuasion", prompts=asked, candidates=4, epochs=10, too_long="cut")
+    config = config_of(base, tmp_path, reward=MODELS / "persuasion", prompts=asked, candidates=4, epochs=10, too_long="cut", workers=0)
     prepare(config)
     card = launch(alignment.loop, config, kind=kind_of(config), data=files_of(config))
     assert files_of(config) == [place_of(config), MODELS / "persuasion", base]

@@ -99,7 +99,9 @@ def test_two_workers_leave_a_model_that_serving_loads_and_training_goes_on_from(
     described = (config.local_runs / str(card.config["run"]) / "report" / "data_card.md").read_text(encoding="utf-8")
     assert "pictures, " in described and "| nearly the same" in described
     base = Path(shutil.copytree(config.out, tmp_path / "base"))
-    again = config.model_copy(update={"base": base, "tokenizer": None, "out": tmp_path / "tuned", "loss": "siglip", "epochs": 3})
+    again = config.model_copy(
+        update={"base": base, "tokenizer": None, "out": tmp_path / "tuned", "loss": "siglip", "epochs": 3, "workers": 0, "batch_size": 16}
+    )
     tuned = launch(clip.loop, again, kind="clip", data=[again.data])
     assert [tuned.metrics[f"before_top1_{language}"] for language in ("zh", "en")] == pytest.approx(
         [card.metrics[f"top1_{language}"] for language in ("zh", "en")], abs=0.26

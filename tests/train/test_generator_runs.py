@@ -1,4 +1,4 @@
-"""Whole runs of `python -m train.generator` on a table, on a real Ray cluster."""
+"""Whole runs of `python -m train.generator` on a table, in this process and on a real Ray cluster."""
 
 import json
 import sys
@@ -41,9 +41,8 @@ def run(base, tmp_path, monkeypatch):
     return main
 
 
-@pytest.mark.ray
-def test_adalora_in_packed_rows_leaves_a_whole_model_that_learned(ray_cluster, run, base, capsys):
-    out = run(method="adalora", rank=2, first_rank=4, packing="true", epochs=12, learning_rate=0.03)
+def test_adalora_in_packed_rows_leaves_a_whole_model_that_learned(run, base, capsys):
+    out = run(method="adalora", rank=2, first_rank=4, packing="true", epochs=12, learning_rate=0.03, workers=0)
     card = verify(out, "generator")
     assert card.metrics["validation_loss"] < card.metrics["before_validation_loss"] - 0.05
     assert "1 repeated" in (shown := " ".join(capsys.readouterr().err.split())) and "1 of more than 64 tokens" in shown
@@ -65,9 +64,8 @@ def test_an_adapter_that_was_trained_in_shards_is_merged_into_the_whole_base(ray
     assert changed and all("_proj" in name for name in changed)
 
 
-@pytest.mark.ray
-def test_a_prefix_is_left_as_an_adapter_that_can_be_examined(ray_cluster, run, tmp_path):
-    out = run(method="prefix", prefix_length=4, packing="false", epochs=2, weight_decay=0)
+def test_a_prefix_is_left_as_an_adapter_that_can_be_examined(run, tmp_path):
+    out = run(method="prefix", prefix_length=4, packing="false", epochs=2, weight_decay=0, workers=0)
     assert verify(out, "adapter").files.keys() == {"adapter_config.json", "adapter_model.safetensors"}
     (tmp_path / "asked.jsonl").write_text(json.dumps({"prompt": "tea 1: ", "reference": "green and warm", "locale": "en"}) + "\n")
     assert evaluate(out, Asked(tmp_path / "asked.jsonl", read_table(tmp_path / "asked.jsonl"))).figures["perplexity"] > 1

@@ -1,4 +1,4 @@
-"""Real runs on a real Ray cluster, in miniature."""
+"""Real runs in miniature, on a real Ray cluster and in this process."""
 
 import json
 import shutil
@@ -26,7 +26,6 @@ from train.run.settings import ConfigError
 from train.sentiment import SentimentConfig
 from train.texts.judged_copy import LABELS
 
-pytestmark = pytest.mark.ray
 TINY = {"workers": 2, "threads_per_worker": 1, "batch_size": 4, "report_every_s": 1e-6, "checkpoint_every_s": 1e-6, "max_failures": 0}
 
 
@@ -52,6 +51,7 @@ def generator_card(ray_cluster, generator_config):
     return launch(generator.loop, generator_config, kind="generator", data=[generator_config.copybook])
 
 
+@pytest.mark.ray
 def test_a_run_leaves_a_verified_model_and_its_metrics(generator_card, generator_config):
     assert verify(generator_config.out, "generator") == generator_card
     assert {"validation_loss", "new_brief_loss", "before_validation_loss"} <= generator_card.metrics.keys()
@@ -64,13 +64,23 @@ def test_a_run_leaves_a_verified_model_and_its_metrics(generator_card, generator
     )
 
 
+@pytest.mark.ray
 def test_a_voice_changes_its_base_and_serves_once_it_is_published(
     generator_card, generator_config, copybook_directory, tmp_path, monkeypatch
 ):
     source, voices, out = tmp_path / "quiet", tmp_path / "voices", tmp_path / "out"
     shutil.copytree(copybook_directory, source / "copybook")
     (source / "guide.yaml").write_text("name: quiet\nsays: {en: quietly}\n")
-    settings = {**TINY, "source": source, "base": generator_config.out, "voices": voices, "storage": tmp_path, "epochs": 2, "rank": 2}
+    settings = {
+        **TINY,
+        "workers": 0,
+        "source": source,
+        "base": generator_config.out,
+        "voices": voices,
+        "storage": tmp_path,
+        "epochs": 2,
+        "rank": 2,
+    }
     chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     monkeypatch.setattr(sys, "argv", ["voice", "--config", "train/configs/voice.yaml", "--out", str(out), *chosen])
     voice.main()
@@ -89,27 +99,35 @@ def test_a_voice_changes_its_base_and_serves_once_it_is_published(
     PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(generator_config.out), held.adapter.path)
 
 
-def test_a_voice_without_a_guide_is_refused_before_anything_runs(generator_config, copybook_directory, tmp_path, monkeypatch):
+def test_a_voice_without_a_guide_is_refused_before_anything_runs(tokenizer_directory, copybook_directory, tmp_path, monkeypatch):
     shutil.copytree(copybook_directory, tmp_path / "mute" / "copybook")
-    chosen = ["--set", f"source={tmp_path / 'mute'}", "--base", str(generator_config.out)]
+    chosen = ["--set", f"source={tmp_path / 'mute'}", "--base", str(tokenizer_directory)]
     monkeypatch.setattr(sys, "argv", ["voice", "--config", "train/configs/voice.yaml", *chosen])
     with pytest.raises(ConfigError, match=r"guide\.yaml: can't be read"):
         voice.main()
 
 
-def test_resume_passes_over_a_damaged_checkpoint_and_goes_on_from_the_one_before(generator_card, generator_config):
+@pytest.mark.ray
+def test_a_run_of_a_cluster_goes_on_without_it_from_before_a_damaged_checkpoint_and_back(generator_card, generator_config):
     run = Path(generator_config.storage) / generator_card.config["run"]
     checkpoints = sorted(path for path in run.glob("checkpoint_*") if path.is_dir())
     assert len(checkpoints) == 2
     (checkpoints[-1] / "state.pt").write_bytes(b"cut short")
-    longer = generator_config.model_copy(update={"epochs": 5.0})
+    longer = generator_config.model_copy(update={"epochs": 5.0, "workers": 0, "batch_size": 8})
     card = launch(generator.loop, longer, kind="generator", data=[longer.copybook], resume=run.name)
     steps = [report["step"] for report in reports(run.parent, run.name)]
     assert steps == [1, 2, 3, 3, 4, 5, 5]  # the first run's steps and end, then on from the checkpoint after step 3, and the end
     assert card.metrics["before_validation_loss"] == generator_card.metrics["before_validation_loss"]
     assert card.version != generator_card.version
+    assert all(path.is_dir() for path in run.glob("checkpoint_*")), "Ray Train's list of checkpoints names some that are gone"
+    back = launch(
+        generator.loop, generator_config.model_copy(update={"epochs": 6.0}), kind="generator", data=[longer.copybook], resume=run.name
+    )
+    assert [report["step"] for report in reports(run.parent, run.name)][len(steps) :] == [6, 6]
+    assert back.metrics["before_validation_loss"] == card.metrics["before_validation_loss"]
 
 
+@pytest.mark.ray
 def test_a_worker_that_dies_is_replaced_and_goes_on_from_its_checkpoint(ray_cluster, tmp_path):
     config = line_config(
         tmp_path, epochs=4, batch_size=16, workers=1, max_failures=1, dies_once_at=tmp_path / "died", checkpoint_every_s=1e-6
@@ -122,24 +140,26 @@ def test_a_worker_that_dies_is_replaced_and_goes_on_from_its_checkpoint(ray_clus
     assert card.metrics["error"] < card.metrics["before_error"]
 
 
+@pytest.mark.ray
 def test_workers_that_can_t_be_placed_are_an_error_not_a_wait(ray_cluster, tmp_path):
     with pytest.raises(TrainingError, match=r"workers = 40.*ask for less"):
         launch(line, line_config(tmp_path, workers=40, start_timeout_s=3), kind="line", data=[])
 
 
-def test_a_failing_loop_names_the_run_and_how_to_go_on(ray_cluster, generator_config):
-    config = generator_config.model_copy(update={"verticals": ("toys",), "workers": 1})
+def test_a_failing_loop_names_the_run_and_how_to_go_on(generator_config):
+    config = generator_config.model_copy(update={"verticals": ("toys",), "workers": 0})
     with pytest.raises(TrainingError, match=r"(?s)verticals = \['toys'\].*--resume"):
         launch(generator.loop, config, kind="generator", data=[])
 
 
+@pytest.mark.ray
 def test_a_worker_that_runs_out_of_memory_is_told_what_to_lower(ray_cluster, tmp_path):
     with pytest.raises(TrainingError, match=r"(?s)can't allocate memory.*too little memory.*accumulate=4.*fsdp.*batch_size.*--resume"):
         launch(greedy, line_config(tmp_path, workers=1), kind="line", data=[])
 
 
-def test_the_best_weights_are_exported_where_a_metric_is_named(ray_cluster, tmp_path):
-    config = line_config(tmp_path, workers=1, batch_size=16, epochs=1, learning_rate=3.0, keep_best="error")
+def test_the_best_weights_are_exported_where_a_metric_is_named(tmp_path):
+    config = line_config(tmp_path, workers=0, batch_size=16, epochs=1, learning_rate=3.0, keep_best="error")
     card = launch(line, config, kind="line", data=[])
     errors = [report["error"] for report in reports(tmp_path, card.config["run"])][:-1]
     assert min(errors) < errors[-1], "a learning rate so high that the last step is not the best"
@@ -148,31 +168,30 @@ def test_the_best_weights_are_exported_where_a_metric_is_named(ray_cluster, tmp_
         launch(line, config.model_copy(update={"keep_best": "accuracy", "max_failures": 0}), kind="line", data=[])
 
 
-def test_a_batch_in_parts_trains_two_workers_to_the_same_line(ray_cluster, tmp_path):
-    errors = {}
-    for accumulate in (1, 2):
-        config = line_config(tmp_path / str(accumulate), epochs=3, accumulate=accumulate, precision="fp32", checkpoint_every_s=60)
-        errors[accumulate] = launch(line, config, kind="line", data=[]).metrics["error"]
-    assert errors[2] == pytest.approx(errors[1], rel=1e-3)
+@pytest.mark.ray
+def test_batches_in_parts_train_two_workers_to_the_line_of_whole_ones(ray_cluster, tmp_path):
+    found = []
+    for name, settings in (("whole", {"workers": 0, "batch_size": 8}), ("parts", {"accumulate": 2})):
+        config = line_config(tmp_path / name, epochs=3, precision="fp32", checkpoint_every_s=60, **settings)
+        found.append(launch(line, config, kind="line", data=[]).metrics["error"])
+    assert found[1] == pytest.approx(found[0], rel=1e-3)
 
 
-def test_the_sentiment_scorer_says_how_many_reviews_it_left_out_and_when_consent_was_asked_for(
-    ray_cluster, tmp_path, tokenizer_directory, capsys
-):
+def test_the_sentiment_scorer_says_how_many_reviews_it_left_out_and_when_consent_was_asked_for(tmp_path, tokenizer_directory, capsys):
     consent_at = datetime(2026, 1, 15, 12, tzinfo=UTC)
     sizes = {"hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 16, "held_out": 0.3}
     paths = {"out": tmp_path / "out", "storage": str(tmp_path), "data": write_reviews(tmp_path), "tokenizer": tokenizer_directory}
-    config = SentimentConfig(name="tiny", consent_at=consent_at, **{**TINY, "workers": 1}, **sizes, **paths)
+    config = SentimentConfig(name="tiny", consent_at=consent_at, **{**TINY, "workers": 0}, **sizes, **paths)
     card = launch(sentiment.loop, config, kind="sentiment", data=[config.data])
     shown = " ".join(capsys.readouterr().err.split())
     assert "left out beside 40 texts: 41 of shoppers who do not consent" in shown and "training on 28 examples" in shown
     assert datetime.fromisoformat(card.config["consent_at"]) == consent_at
 
 
-def test_the_persuasion_scorer_has_its_labels_and_a_temperature(ray_cluster, tmp_path, copybook_directory, tokenizer_directory):
+def test_the_persuasion_scorer_has_its_labels_and_a_temperature(tmp_path, copybook_directory, tokenizer_directory):
     sizes = {"hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 16, "held_out": 0.3}
     paths = {"out": tmp_path / "out", "storage": str(tmp_path), "copybook": copybook_directory, "tokenizer": tokenizer_directory}
-    config = PersuasionConfig(name="tiny", epochs=2, **{**TINY, "workers": 1}, **sizes, **paths)
+    config = PersuasionConfig(name="tiny", epochs=2, **{**TINY, "workers": 0}, **sizes, **paths)
     card = launch(persuasion.loop, config, kind="persuasion", data=[copybook_directory])
     model = AutoModelForSequenceClassification.from_pretrained(config.out)
     assert tuple(model.config.id2label[number] for number in range(len(LABELS))) == LABELS
@@ -182,6 +201,7 @@ def test_the_persuasion_scorer_has_its_labels_and_a_temperature(ray_cluster, tmp
     assert AutoTokenizer.from_pretrained(config.out)("hello")["input_ids"][0] == 1  # <|bos|> first
 
 
+@pytest.mark.ray
 def test_persuasion_is_learned_from_the_copybook_and_from_outcomes_against_moved_embeddings(ray_cluster, tmp_path, copybook_directory):
     """Two workers, a tokenizer of the run's own, a GRU: every rank must take the same steps whatever its batches hold."""
     rows = [

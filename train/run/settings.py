@@ -70,7 +70,9 @@ class TrainConfig(BaseModel):
     about_data: str = ""
     """Where the data comes from, in words: for the cards."""
     seed: int = 0
-    workers: int = Field(default=1, ge=1)
+    workers: int = Field(default=1, ge=0)
+    """Processes that train side by side, on one machine or many. 0 trains in the process of the command, without a cluster: it starts at
+    once, and where it dies nothing takes its place, so that `max_failures` is not asked."""
     min_workers: int | None = Field(default=None, ge=1)
     """Where it is given, the run goes on with as few workers when machines are lost or missing, and takes more, up to `workers`, when
     there is room; the update stays that of `workers` batches."""
@@ -117,6 +119,8 @@ class TrainConfig(BaseModel):
     def _fits_together(self) -> Self:
         if self.min_workers is not None and self.min_workers > self.workers:
             raise ValueError(f"min_workers = {self.min_workers} is above workers = {self.workers}; lower it")
+        if self.parallel == "fsdp" and not self.workers:
+            raise ValueError("parallel = 'fsdp' with workers = 0: there is nobody to share the model with; pass --set workers=2 or more")
         if self.parallel == "fsdp" and self.optimizer == "muon":
             raise ValueError("parallel = 'fsdp' with optimizer = 'muon': Muon needs whole matrices; pass --set optimizer=adamw")
         return self
@@ -124,12 +128,12 @@ class TrainConfig(BaseModel):
     @property
     def block(self) -> int:
         """Examples of one update, over all workers."""
-        return self.batch_size * self.workers
+        return self.batch_size * max(self.workers, 1)
 
     @property
     def fewest_workers(self) -> int:
         """With how many workers the run can start."""
-        return self.min_workers or self.workers
+        return self.min_workers or max(self.workers, 1)
 
     @property
     def runs(self) -> str:

@@ -6,8 +6,9 @@ save(metrics, directory), saved()      checkpoints, kept and found again
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,13 +20,19 @@ import ray.util
 import torch
 import torch.distributed
 from ray.train import Checkpoint
+from ray.train.v2._internal.constants import CHECKPOINT_MANAGER_SNAPSHOT_FILENAME
 from torch import nn
 
 from train.run import storage
 
+KEPT = 2
+"""Checkpoints of a run that stay: the last may be cut short by a crash, so the one before it does, too."""
 PLACE = "place"
 """Among what is reported: the id of the placement group in which the workers run, for whoever has to clear it away."""
 _place: dict[str, str] = {}  # the board, storage and name of the run that this process works for
+_alone: list[tuple[Callable[[dict[str, Any]], None], torch.device]] = []
+"""Of a run in the driver's own process: where its records go, and its device. Ray's workers have nothing here."""
+_CHECKPOINT = "checkpoint_"  # and the local time, as Ray Train calls them: a run may go on with a cluster or without
 
 
 def resolve(address: str) -> Any:
@@ -40,6 +47,20 @@ def run(settings: dict[str, Any]) -> None:
     resolve(settings["loop"])(resolve(settings["kind"]).model_validate(settings["config"]))
 
 
+@contextmanager
+def alone(show: Callable[[dict[str, Any]], None], device: torch.device) -> Iterator[None]:
+    """For as long as the block lasts this process is the only worker of a run: it shows its records itself. What a run changes of a process
+    is put back."""
+    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    _alone.append((show, device))
+    try:
+        yield
+    finally:
+        _alone.clear()
+        torch.set_num_threads(threads)
+        torch.set_rng_state(random)
+
+
 def rank() -> int:
     """This worker's number, from 0."""
     return int(ray.train.get_context().get_world_rank())
@@ -52,12 +73,12 @@ def world_size() -> int:
 
 def device() -> torch.device:
     """Where this worker's model and batches belong."""
-    return cast(torch.device, ray.train.torch.get_device())
+    return _alone[0][1] if _alone else cast(torch.device, ray.train.torch.get_device())
 
 
 def distributed(model: nn.Module) -> nn.Module:
     """The model wrapped for gradient averaging where there are several workers."""
-    return cast(nn.Module, ray.train.torch.prepare_model(model))
+    return model if _alone else cast(nn.Module, ray.train.torch.prepare_model(model))
 
 
 def gathered(value: Any) -> list[Any]:
@@ -71,13 +92,24 @@ def gathered(value: Any) -> list[Any]:
 
 def tell(record: Mapping[str, Any]) -> None:
     """Rank 0: send `{"phase": …}` or a report to the driver's terminal and `metrics.jsonl`. Other ranks: nothing."""
-    if rank() == 0:
+    if _alone:
+        _alone[0][0](dict(record))
+    elif rank() == 0:
         ray.get_actor(_place["board"]).put.remote(dict(record))
 
 
 def save(metrics: Mapping[str, float], directory: Path, *, every_rank: bool = False) -> None:
     """Keep rank 0's `directory` as a checkpoint, or with `every_rank` the files of all of them in one. Every rank calls this, the same
-    number of times; it waits for all of them."""
+    number of times; it waits for all of them. KEPT of them stay."""
+    if _alone:
+        name = f"{_CHECKPOINT}{datetime.now(UTC).astimezone():%Y-%m-%d_%H-%M-%S.%f}"
+        put(directory, name)
+        system, root = _storage()
+        if system.get_file_info(noted := f"{root}/{CHECKPOINT_MANAGER_SNAPSHOT_FILENAME}").type == pyarrow.fs.FileType.File:
+            system.delete_file(noted)  # Ray Train's list, of checkpoints that are dropped here: it would look for them
+        drop(_CHECKPOINT, name, KEPT)
+        ray.train.report(dict(metrics), checkpoint=Checkpoint(f"{root}/{name}", system))
+        return
     mine = Checkpoint.from_directory(directory) if every_rank or rank() == 0 else None
     told = dict(metrics) | {PLACE: ray.util.get_current_placement_group().id.hex()}
     ray.train.report(told, checkpoint=mine, checkpoint_upload_fn=None if "://" in _place["storage"] else _kept)
@@ -98,7 +130,7 @@ def saved() -> Iterator[Path]:
     """
     system, root = _storage()
     entries = system.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
-    kept = [entry.path for entry in entries if entry.type == pyarrow.fs.FileType.Directory and entry.base_name.startswith("checkpoint_")]
+    kept = [entry.path for entry in entries if entry.type == pyarrow.fs.FileType.Directory and entry.base_name.startswith(_CHECKPOINT)]
     for path in sorted(kept, reverse=True):
         with Checkpoint(path, system).as_directory() as directory:
             yield Path(cast(str, directory))
@@ -120,7 +152,8 @@ def drop(prefix: str, last: str, keep: int) -> None:
     it was written by a part of the run that is taken again."""
     system, root = _storage()
     entries = system.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
-    found = {entry.base_name: entry.path for entry in entries if entry.base_name.startswith(prefix)}
+    kept = [each for each in entries if each.type == pyarrow.fs.FileType.Directory and each.base_name.startswith(prefix)]
+    found = {each.base_name: each.path for each in kept}
     left = sorted(name for name in found if name <= last)[-keep:]
     for name in found.keys() - set(left):
         system.delete_dir(found[name])

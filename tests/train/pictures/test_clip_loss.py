@@ -49,9 +49,9 @@ def test_a_sigmoid_that_starts_as_in_the_paper_costs_little_more_than_missing_ev
 def test_two_workers_train_what_one_that_sees_all_pairs_does(ray_cluster, tmp_path):
     """Each worker's pairs have the other's texts for negatives, and what these say of the other's model counts."""
     learned = []
-    for workers in (1, 2):
+    for workers, batch_size in ((0, PAIRS), (2, PAIRS // 2)):
         out = tmp_path / f"{workers}"
-        settings = {"workers": workers, "threads_per_worker": 1, "batch_size": PAIRS // workers, "epochs": 5, "learning_rate": 0.01}
+        settings = {"workers": workers, "threads_per_worker": 1, "batch_size": batch_size, "epochs": 5, "learning_rate": 0.01}
         config = TowersConfig(name="towers", out=out, storage=str(tmp_path), precision="fp32", weight_decay=0, max_failures=0, **settings)
         launch(contrast, config, kind="towers", data=[])
         learned.append(torch.load(out / "towers.pt", weights_only=True))

@@ -240,11 +240,10 @@ def test_a_generator_writes_the_same_samples_whenever_it_is_asked(pieces, copybo
     assert generator.exhibits(CopyLoss(model), **asked | {"asked": []}) == Exhibits()
 
 
-@pytest.mark.ray
-def test_a_launched_run_leaves_a_report_and_what_its_trackers_kept(ray_cluster, tmp_path, capsys, monkeypatch):
+def test_a_launched_run_leaves_a_report_and_what_its_trackers_kept(tmp_path, capsys, monkeypatch):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
-    settings = {"epochs": 2, "batch_size": 16, "threads_per_worker": 1, "report_every_s": 1e-6, "checkpoint_every_s": 1e-6}
+    settings = {"epochs": 2, "batch_size": 16, "workers": 0, "threads_per_worker": 1, "report_every_s": 1e-6, "checkpoint_every_s": 1e-6}
     config = ShownConfig(name="shown", out=tmp_path / "out", storage=str(tmp_path), trackers="wandb,mlflow", max_failures=0, **settings)
     made = launch(shown_line, config, kind="line", data=[])
     run = tmp_path / made.config["run"]

@@ -47,8 +47,8 @@ def test_an_unknown_key_is_refused_with_its_value_and_the_nearest_name(config_fi
 
 
 def test_a_bad_value_names_key_value_and_remedy(config_file):
-    with pytest.raises(ConfigError, match=r"workers = '0'.*greater than or equal to 1.*--set workers="):
-        load_config(GeneratorConfig, config_file, {"workers": "0"})
+    with pytest.raises(ConfigError, match=r"workers = '-1'.*greater than or equal to 0.*--set workers="):
+        load_config(GeneratorConfig, config_file, {"workers": "-1"})
 
 
 def test_missing_data_is_refused_before_anything_starts(config_file):

@@ -259,15 +259,14 @@ def test_a_private_response_model_learns_and_says_what_it_spent(tmp_path, model)
     assert 0 < chances[0] < 1
 
 
-@pytest.mark.ray
-def test_a_private_sentiment_model_is_trained_from_end_to_end(tmp_path, tokenizer_directory, ray_cluster):
+def test_a_private_sentiment_model_is_trained_from_end_to_end(tmp_path, tokenizer_directory):
     data = tmp_path / "data.jsonl"
     rows = [{"text": f"{('bad', 'good')[i % 2]} thing {i}", "label": ("negative", "positive")[i % 2]} for i in range(300)]
     data.write_text("\n".join(map(json.dumps, rows)))
     config = SentimentConfig(
         name="private", out=tmp_path / "out", storage=str(tmp_path / "runs"), data=data, tokenizer=tokenizer_directory,
         architecture="textcnn", hidden_size=8, heads=1, ngram_buckets=1024, dropout=0.0, batch_size=64, accumulate=4, epochs=12,
-        learning_rate=0.02, threads_per_worker=1, precision="fp32", onnx=False, private=TextPrivacy(target_epsilon=8.0),
+        learning_rate=0.02, threads_per_worker=1, workers=0, precision="fp32", onnx=False, private=TextPrivacy(target_epsilon=8.0),
     )  # fmt: skip
     card = launch(loop, config, kind=KIND, data=[tokenizer_directory])
     assert 7 < card.metrics["epsilon"] <= 8.0 and card.metrics["delta"] == 1e-3

@@ -44,14 +44,14 @@ def weights(directory: Path) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def alone(ray_cluster, tmp_path_factory) -> torch.Tensor:
-    """Weights of one worker that computes every update as a whole."""
+def alone(tmp_path_factory) -> torch.Tensor:
+    """Weights of a run without a cluster, which computes every update as a whole."""
     directory = tmp_path_factory.mktemp("alone")
-    recited(directory, workers=1, batch_size=6)
+    recited(directory, workers=0, batch_size=6)
     return weights(directory)
 
 
-def test_shards_on_two_workers_one_of_which_dies_learn_what_one_worker_learns(alone, tmp_path):
+def test_shards_on_two_workers_one_of_which_dies_learn_what_one_worker_learns(ray_cluster, alone, tmp_path):
     settings = {"accumulate": 2, "recompute_activations": True, "checkpoint_every_s": 1e-6, "max_failures": 1}
     card = recited(tmp_path, workers=2, batch_size=3, parallel="fsdp", dies_once_at=tmp_path / "died", **settings)
     assert (tmp_path / "died").exists()
@@ -64,22 +64,22 @@ def test_shards_on_two_workers_one_of_which_dies_learn_what_one_worker_learns(al
 
 def test_a_run_that_goes_on_drops_out_what_it_would_have_dropped_out(ray_cluster, tmp_path):
     found = []
-    for name, more in (("calm", {}), ("killed", {"dies_once_at": tmp_path / "died"})):
+    for name, more in (("calm", {"workers": 0}), ("killed", {"workers": 1, "dies_once_at": tmp_path / "died"})):
         settings = {"dropout": 0.3, "checkpoint_every_s": 1e-6, "max_failures": 1, **more}
-        card = recited(tmp_path / name, workers=1, batch_size=6, **settings)
+        card = recited(tmp_path / name, batch_size=6, **settings)
         assert steps(tmp_path / name, card).count(1) == 1
         found.append(weights(tmp_path / name))
     assert (tmp_path / "died").exists() and torch.equal(*found)
 
 
-def test_a_run_in_shards_can_not_go_on_without_them(alone, tmp_path):
+def test_a_run_in_shards_can_not_go_on_without_them(ray_cluster, alone, tmp_path):
     card = recited(tmp_path, workers=1, batch_size=6, epochs=1, parallel="fsdp")
     config = ReciterConfig(name="reciter", out=tmp_path / "out", storage=str(tmp_path), workers=1, batch_size=6, max_failures=0, **SMALL)
     with pytest.raises(TrainingError, match=r"(?s)parallel: checkpoint_.* was not written with this setting; resume with the one"):
         launch(reciter, config, kind="reciter", data=[], resume=str(card.config["run"]))
 
 
-def test_a_controller_that_is_killed_is_replaced_and_the_run_ends_as_if_it_had_not_been(alone, tmp_path):
+def test_a_controller_that_is_killed_is_replaced_and_the_run_ends_as_if_it_had_not_been(ray_cluster, alone, tmp_path):
     before = cluster.places()
     killed: list[int] = []
 
@@ -141,7 +141,7 @@ def test_records_go_on_after_the_process_that_carries_them_died_and_the_user_is_
     assert any("is lost" in str(record.get("phase")) for record in shown)
 
 
-def test_a_run_that_loses_a_machine_goes_on_with_fewer_workers_and_learns_the_same(alone, tmp_path):
+def test_a_run_that_loses_a_machine_goes_on_with_fewer_workers_and_learns_the_same(ray_cluster, alone, tmp_path):
     here = Path(__file__).resolve().parents[1]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(here), str(here.parents[1])))}
     command = [sys.executable, str(here / "lost_machine.py"), str(tmp_path)]

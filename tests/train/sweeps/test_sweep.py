@@ -264,6 +264,13 @@ def test_a_sweep_of_which_no_trial_left_a_model_is_an_error_with_the_reasons():
         best_of(Plan("s", Goal("loss", "min"), (), trials))
 
 
+def test_a_sweep_without_workers_is_refused(tmp_path):
+    config = LineConfig(name="line", out=tmp_path / "out", storage=str(tmp_path))
+    plan = make_plan("sweep", config, [{"workers": 1}, {"workers": 0}], goal_of("error", None), ["python", "-m", "line"])
+    with pytest.raises(ConfigError, match=r"workers = 0: the trials of a sweep run side by side.*--set workers=1"):
+        sweep(LINE, config, plan)
+
+
 @pytest.mark.ray
 def test_a_sweep_goes_on_after_a_trial_that_failed_stops_the_worse_one_and_publishes_the_best(ray_cluster, tmp_path):
     one_at_a_time, before = int(ray.cluster_resources()["CPU"]), cluster.places()
