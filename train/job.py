@@ -20,8 +20,8 @@ A run that was interrupted goes on with `--resume RUN`. Where a worker, its mach
 itself from the last intact checkpoint, `max_failures` times.
 """
 
-import logging
 import os
+import signal
 import sys
 import threading
 import uuid
@@ -36,6 +36,7 @@ import ray.train
 import ray.train.torch
 import torch
 from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
+from ray.train.v2._internal.execution.local_mode.torch import has_torchrun_env
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from artifacts.card import ArtifactError, Card, check_output
@@ -54,9 +55,10 @@ _OUT_OF_MEMORY = (
     "MemoryError",
 )  # torch on a GPU, CUDA, torch on a CPU, Python; Ray's own error is the first
 _MEMORY = (
-    "It had too little memory: compute the batch in parts (--set accumulate=4), keep fewer activations (--set recompute_activations=true), "
-    "shard the model (--set parallel=fsdp) or lower batch_size"
+    "It had too little memory: compute the batch in parts (--set accumulate=4), keep fewer activations "
+    "(--set recompute_activations=true){} or lower batch_size"
 )
+_SHARDS = ", shard the model (--set parallel=fsdp)"
 
 
 class TrainingError(RuntimeError):
@@ -96,15 +98,16 @@ def launch(loop: Callable[[C], None], config: C, *, kind: str, data: Sequence[Pa
     """
     check_output(config.out, kind)
     run = resume or f"{config.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    if resume and "://" not in config.runs and not (Path(config.runs) / run).is_dir():
+    if resume and not worker.is_begun(config.runs, run):
         raise ConfigError(f"--resume {resume!r}: no such run under {config.runs}; name one of its directories or leave --resume out")
     with _shown(config, run) as display:
         result = _train(loop, config, run, display, tries=1 + config.max_failures)
-        display.show({"phase": f"writing {config.out}"})
-        card = _publish(result, config, kind=kind, run=run, hashed=data_hash(data))
-        display.show({"phase": f"report: {config.local_runs / run / REPORT}"})
-        display.finish(card.metrics)
-        return card
+        with _stoppable(run):
+            display.show({"phase": f"writing {config.out}"})
+            card = _publish(result, config, kind=kind, run=run, hashed=data_hash(data))
+            display.show({"phase": f"report: {config.local_runs / run / REPORT}"})
+            display.finish(card.metrics)
+            return card
 
 
 def train(loop: Callable[[C], None], config: C, *, run: str, callbacks: Sequence[ray.train.UserCallback] = ()) -> None:
@@ -214,20 +217,43 @@ def _fit(
 
 def _fit_alone(loop: Callable[[C], None], config: C, run: str, display: Tracking) -> Result:
     """A run in this process: Ray Train's local mode, which starts no Ray."""
+    if has_torchrun_env() and os.environ["WORLD_SIZE"] != "1":
+        raise ConfigError(
+            f"workers = 0 with WORLD_SIZE = {os.environ['WORLD_SIZE']}: torchrun's processes would train apart; start the command without "
+            f"torchrun and pass --set workers={os.environ['WORLD_SIZE']}"
+        )
     gpu = torch.cuda.is_available()
     if config.device == "cuda" and not gpu:
         raise ConfigError("device = 'cuda': this machine has no GPU that torch can use; pass --set device=cpu")
     device = torch.device("cuda" if gpu and config.device != "cpu" else "cpu")
-    logging.getLogger("ray.train").setLevel(logging.WARNING)  # it would tell of every checkpoint
     display.show({"phase": f"starting in this process on {'GPU' if device.type == 'cuda' else 'CPU'}"})
-    with worker.alone(display.show, device):
+    with worker.alone(display.show, device), _stoppable(run):
         try:
             return _trainer(loop, config, ScalingConfig(num_workers=0), RunConfig(name=run, storage_path=config.runs)).fit()
-        except KeyboardInterrupt as stop:
-            raise TrainingError(_stopped(run)) from stop
         except Exception as error:
             cause = f"{type(error).__name__}: {error}"
-            raise TrainingError(f"run {run}: failed: {cause}\n{_remedy(cause)}, then {_go_on(run)}") from error
+            raise TrainingError(f"run {run}: failed: {cause}\n{_remedy(cause, shards='')}, then {_go_on(run)}") from error
+
+
+@contextmanager
+def _stoppable(run: str) -> Iterator[None]:
+    """SIGINT and SIGTERM end the block with a TrainingError that says how to go on. The main thread alone hears of signals: in another one
+    nothing is changed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise TrainingError(_stopped(run)) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _trainer(loop: Callable[[C], None], config: C, scaling: ScalingConfig, how: RunConfig, board: str = "") -> ray.train.torch.TorchTrainer:
@@ -250,8 +276,8 @@ def _stopped(run: str) -> str:
     return f"run {run}: stopped; {_go_on(run)}"
 
 
-def _remedy(cause: str) -> str:
-    return _MEMORY if any(sign in cause for sign in _OUT_OF_MEMORY) else "Mend the cause"
+def _remedy(cause: str, shards: str = _SHARDS) -> str:
+    return _MEMORY.format(shards) if any(sign in cause for sign in _OUT_OF_MEMORY) else "Mend the cause"
 
 
 def _reason(error: Exception, config: TrainConfig, run: str) -> str:

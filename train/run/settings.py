@@ -72,7 +72,7 @@ class TrainConfig(BaseModel):
     seed: int = 0
     workers: int = Field(default=1, ge=0)
     """Processes that train side by side, on one machine or many. 0 trains in the process of the command, without a cluster: it starts at
-    once, and where it dies nothing takes its place, so that `max_failures` is not asked."""
+    once, and where it dies nothing takes its place, so that `max_failures` is not asked. A folder of Parquet is read by Ray even so."""
     min_workers: int | None = Field(default=None, ge=1)
     """Where it is given, the run goes on with as few workers when machines are lost or missing, and takes more, up to `workers`, when
     there is room; the update stays that of `workers` batches."""

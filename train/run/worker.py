@@ -6,12 +6,15 @@ save(metrics, directory), saved()      checkpoints, kept and found again
 """
 
 import importlib
+import logging
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pyarrow.fs
 import ray
 import ray.train
@@ -49,16 +52,22 @@ def run(settings: dict[str, Any]) -> None:
 
 @contextmanager
 def alone(show: Callable[[dict[str, Any]], None], device: torch.device) -> Iterator[None]:
-    """For as long as the block lasts this process is the only worker of a run: it shows its records itself. What a run changes of a process
-    is put back."""
-    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    """For as long as the block lasts this process is the only worker of a run: it shows its records itself. Torch's threads, random states
+    and the level of Ray Train's log, which would tell of every checkpoint, are put back."""
+    log = logging.getLogger("ray.train")
+    threads, level = torch.get_num_threads(), log.level
+    states = random.getstate(), np.random.get_state()
     _alone.append((show, device))
+    log.setLevel(logging.WARNING)
     try:
-        yield
+        with torch.random.fork_rng():
+            yield
     finally:
         _alone.clear()
+        log.setLevel(level)
         torch.set_num_threads(threads)
-        torch.set_rng_state(random)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def rank() -> int:
@@ -100,7 +109,7 @@ def tell(record: Mapping[str, Any]) -> None:
 
 def save(metrics: Mapping[str, float], directory: Path, *, every_rank: bool = False) -> None:
     """Keep rank 0's `directory` as a checkpoint, or with `every_rank` the files of all of them in one. Every rank calls this, the same
-    number of times; it waits for all of them. KEPT of them stay."""
+    number of times; it waits for all of them. KEPT of them stay; of a run that went from alone to a cluster, as many of its first part."""
     if _alone:
         name = f"{_CHECKPOINT}{datetime.now(UTC).astimezone():%Y-%m-%d_%H-%M-%S.%f}"
         put(directory, name)
@@ -171,6 +180,12 @@ def got(name: str) -> Iterator[Path]:
     system, root = _storage()
     with Checkpoint(f"{root}/{name}", system).as_directory() as directory:
         yield Path(cast(str, directory))
+
+
+def is_begun(storage: str, run: str) -> bool:
+    """Whether there is a run of this name; asked by whoever launches it."""
+    system, root = pyarrow.fs.FileSystem.from_uri(storage)
+    return bool(system.get_file_info(f"{root}/{run}").type == pyarrow.fs.FileType.Directory)
 
 
 def _storage() -> tuple[pyarrow.fs.FileSystem, str]:

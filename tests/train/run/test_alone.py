@@ -19,6 +19,7 @@ from train_fakes import LineConfig, ReciterConfig, greedy, line, reciter
 
 from artifacts.card import verify
 from train.job import TrainingError, launch
+from train.run import progress
 from train.run.settings import ConfigError
 
 TESTS = Path(__file__).parents[1]
@@ -33,7 +34,8 @@ def config_of(directory: Path, **settings: object) -> ReciterConfig:
 def recited_elsewhere(config: ReciterConfig, first: str = "", then: str = "") -> subprocess.Popen[str]:
     """A process of its own that runs a config, and lines of Python around it: this process may have joined a cluster."""
     script = f"""
-import ray, torch
+import random
+import numpy, ray, torch
 from train_fakes import ReciterConfig, reciter
 from train.job import launch
 {first}
@@ -63,8 +65,9 @@ def same(weights: dict[str, torch.Tensor], directory: Path) -> bool:
 
 
 def test_it_starts_no_ray_and_puts_back_what_it_changed(tmp_path):
-    first = "torch.set_num_threads(3)\nbefore = torch.get_rng_state()"
-    then = "print(ray.is_initialized(), torch.get_num_threads(), torch.equal(before, torch.get_rng_state()))"
+    first = "states = lambda: [torch.get_rng_state().tolist(), random.getstate(), numpy.random.get_state()[1].tolist()]"
+    first += "\ntorch.set_num_threads(3)\nbefore = states()"
+    then = "print(ray.is_initialized(), torch.get_num_threads(), before == states())"
     with recited_elsewhere(config_of(tmp_path), first, then) as process:
         said, told = process.communicate(timeout=120)
     assert said.splitlines()[-1:] == ["False 3 True"], told[-2000:]
@@ -101,23 +104,48 @@ def test_a_process_that_is_killed_leaves_a_run_that_goes_on(calm, tmp_path):
     assert same(calm, tmp_path)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["training on", "writing"])
+def test_a_signal_is_answered_with_how_to_go_on(moment, number, calm, tmp_path, monkeypatch):
+    """Whatever handler another run left behind."""
+    show = progress.ProgressDisplay.show
+
+    def signalled(display, record) -> None:
+        show(display, record)
+        if str(record.get("phase", "")).startswith(moment):
+            signal.raise_signal(number)
+
+    left = signal.signal(number, lambda *_: None)
+    try:
+        with monkeypatch.context() as patched, pytest.raises(TrainingError, match=r"stopped; go on .*--resume reciter-") as caught:
+            patched.setattr(progress.ProgressDisplay, "show", signalled)
+            launch(reciter, config_of(tmp_path), kind="reciter", data=[])
+        launch(reciter, config_of(tmp_path), kind="reciter", data=[], resume=str(caught.value).split()[-1])
+    finally:
+        signal.signal(number, left)
+    assert same(calm, tmp_path)
+
+
 def test_storage_may_be_a_uri(calm, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     launch(reciter, config_of(tmp_path, storage=f"file://{tmp_path}/far"), kind="reciter", data=[])
     assert same(calm, tmp_path)
+    with pytest.raises(ConfigError, match="--resume 'gone': no such run under file:///"):
+        launch(reciter, config_of(tmp_path, storage=f"file://{tmp_path}/far"), kind="reciter", data=[], resume="gone")
     assert len(checkpoints(tmp_path / "far")) == 2 and list(tmp_path.glob("var/runs/reciter-*/metrics.jsonl"))
 
 
 def test_what_fails_says_why_and_how_to_go_on(tmp_path, monkeypatch):
     settings = {"name": "line", "out": tmp_path / "out", "storage": str(tmp_path), "workers": 0}
-    with pytest.raises(TrainingError, match=r"(?s)can't allocate memory.*too little memory.*accumulate=4.*--resume line-"):
+    with pytest.raises(TrainingError, match=r"(?s)can't allocate memory.*too little memory.*accumulate=4.*--resume line-") as caught:
         launch(greedy, LineConfig.model_validate(settings), kind="line", data=[])
+    assert "fsdp" not in str(caught.value), "there is nobody to share the model with"
     monkeypatch.setattr(train_fakes, "seed_everything", lambda seed: [][seed])
     with pytest.raises(TrainingError, match=r"failed: IndexError: list index out of range\nMend the cause, then .*--resume line-"):
         launch(line, LineConfig.model_validate(settings), kind="line", data=[])
 
 
-def test_what_can_not_be_had_alone_is_refused(tmp_path):
+def test_what_can_not_be_had_alone_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=re.escape("parallel = 'fsdp' with workers = 0: there is nobody to share the model with")):
         config_of(tmp_path, parallel="fsdp")
     with pytest.raises(ValueError, match="min_workers = 1 is above workers = 0"):
@@ -125,3 +153,7 @@ def test_what_can_not_be_had_alone_is_refused(tmp_path):
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match=r"device = 'cuda': this machine has no GPU.*--set device=cpu"):
             launch(reciter, config_of(tmp_path, device="cuda"), kind="reciter", data=[])
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "2")
+    with pytest.raises(ConfigError, match=r"workers = 0 with WORLD_SIZE = 2: .*without torchrun and pass --set workers=2"):
+        launch(reciter, config_of(tmp_path), kind="reciter", data=[])
