@@ -99,9 +99,9 @@ def test_a_voice_changes_its_base_and_serves_once_it_is_published(
     PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(generator_config.out), held.adapter.path)
 
 
-def test_a_voice_without_a_guide_is_refused_before_anything_runs(tokenizer_directory, copybook_directory, tmp_path, monkeypatch):
+def test_a_voice_without_a_guide_is_refused_before_anything_runs(copybook_directory, tmp_path, monkeypatch):
     shutil.copytree(copybook_directory, tmp_path / "mute" / "copybook")
-    chosen = ["--set", f"source={tmp_path / 'mute'}", "--base", str(tokenizer_directory)]
+    chosen = ["--set", f"source={tmp_path / 'mute'}", "--base", "models/generator"]
     monkeypatch.setattr(sys, "argv", ["voice", "--config", "train/configs/voice.yaml", *chosen])
     with pytest.raises(ConfigError, match=r"guide\.yaml: can't be read"):
         voice.main()
