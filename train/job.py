@@ -1,5 +1,5 @@
-"""The only place that starts a TorchTrainer. Beside it only `train/run/cluster.py` and `train/run/worker.py` touch Ray, and
-`train/writing/stream.py` Ray Data.
+"""The only place that starts a TorchTrainer. Beside it only `train/run/cluster.py`, `train/run/worker.py` and
+`train/run/board.py` touch Ray, and `train/writing/stream.py` Ray Data.
 
 `launch` runs a loop on every worker, shows its progress here, and leaves a model directory with a card. The loop is a plain
 function of its config; inside it, `train.run.loop.fit` and the functions of train/run/worker.py are all it needs:
@@ -37,17 +37,16 @@ import ray.train.torch
 import torch
 from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
 from ray.train.v2._internal.execution.local_mode.torch import has_torchrun_env
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from artifacts.card import ArtifactError, Card, check_output
 from train.reports.exhibits import REPORT, read_exhibits
 from train.run import cluster, worker
+from train.run.board import relay
 from train.run.progress import ProgressDisplay
 from train.run.publish import MODEL, described, publish
 from train.run.settings import C, ConfigError, TrainConfig, data_hash
 from train.run.trackers import Diary, Tracking, chosen
 
-_POLL_S = 0.5
 _OUT_OF_MEMORY = (
     "OutOfMemory",
     "out of memory",
@@ -63,23 +62,6 @@ _SHARDS = ", shard the model (--set parallel=fsdp)"
 
 class TrainingError(RuntimeError):
     """A run that failed. The message names the run, the reason and how to go on."""
-
-
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
-class _Board:
-    """Carries records from rank 0 to the driver, wherever in the cluster each of them is. Where it dies it begins anew."""
-
-    def __init__(self) -> None:
-        self._records: list[dict[str, Any]] = []
-
-    def put(self, record: dict[str, Any]) -> None:
-        """Add one record."""
-        self._records.append(record)
-
-    def take(self) -> tuple[int, list[dict[str, Any]]]:
-        """The process that this is, and everything put since the last call."""
-        taken, self._records = self._records, []
-        return os.getpid(), taken
 
 
 def run_command(main: Callable[[], None]) -> None:
@@ -145,7 +127,7 @@ def _train(
     display.show({"phase": "starting Ray"})
     cluster.connect(config)
     on_gpu = cluster.use_gpu(config)
-    with _relay(f"progress-{run}-{uuid.uuid4().hex[:6]}", display) as board:
+    with relay(f"progress-{run}-{uuid.uuid4().hex[:6]}", display.show) as board:
         for _ in range(tries):
             display.show({"phase": f"starting {config.workers} worker(s) on {'GPU' if on_gpu else 'CPU'}"})
             held = cluster.places()
@@ -156,37 +138,6 @@ def _train(
                     cluster.give_up(cluster.places() - held)
                 display.show({"phase": "the controller of the run died"})
     raise TrainingError(f"run {run}: its controller died {tries} time(s); {_go_on(run)}")
-
-
-@contextmanager
-def _relay(name: str, display: Tracking) -> Iterator[str]:
-    """Show what workers put on a board for as long as the block runs. Yields the board's name."""
-    # not soft: Ray takes that for leave to place it on another machine, which may be lost and all later records with it
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    board = _Board.options(name=name, scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    finished, processes = threading.Event(), set[int]()
-
-    def drain() -> None:
-        process, records = ray.get(board.take.remote())
-        if processes and process not in processes:
-            display.show({"phase": f"what was reported in the last {_POLL_S} seconds is lost: the process that carries it died"})
-        processes.add(process)
-        for record in records:
-            display.show(record)
-
-    def poll() -> None:
-        while not finished.wait(_POLL_S):
-            drain()
-
-    thread = threading.Thread(target=poll, daemon=True)
-    thread.start()
-    try:
-        yield name
-    finally:
-        finished.set()
-        thread.join()
-        drain()
-        ray.kill(board)
 
 
 def _fit(

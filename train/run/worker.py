@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -33,9 +34,18 @@ KEPT = 2
 PLACE = "place"
 """Among what is reported: the id of the placement group in which the workers run, for whoever has to clear it away."""
 _place: dict[str, str] = {}  # the board, storage and name of the run that this process works for
-_alone: list[tuple[Callable[[dict[str, Any]], None], torch.device]] = []
-"""Of a run in the driver's own process: where its records go, and its device. Ray's workers have nothing here."""
 _CHECKPOINT = "checkpoint_"  # and the local time, as Ray Train calls them: a run may go on with a cluster or without
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Of a run in the driver's own process: where its records go, and its device."""
+
+    show: Callable[[dict[str, Any]], None]
+    device: torch.device
+
+
+_alone: list[_Alone] = []  # one while such a run lasts; Ray's workers have none
 
 
 def resolve(address: str) -> Any:
@@ -57,10 +67,10 @@ def alone(show: Callable[[dict[str, Any]], None], device: torch.device) -> Itera
     log = logging.getLogger("ray.train")
     threads, level = torch.get_num_threads(), log.level
     states = random.getstate(), np.random.get_state()
-    _alone.append((show, device))
+    _alone.append(_Alone(show, device))
     log.setLevel(logging.WARNING)
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             yield
     finally:
         _alone.clear()
@@ -82,7 +92,7 @@ def world_size() -> int:
 
 def device() -> torch.device:
     """Where this worker's model and batches belong."""
-    return _alone[0][1] if _alone else cast(torch.device, ray.train.torch.get_device())
+    return _alone[0].device if _alone else cast(torch.device, ray.train.torch.get_device())
 
 
 def distributed(model: nn.Module) -> nn.Module:
@@ -102,7 +112,7 @@ def gathered(value: Any) -> list[Any]:
 def tell(record: Mapping[str, Any]) -> None:
     """Rank 0: send `{"phase": …}` or a report to the driver's terminal and `metrics.jsonl`. Other ranks: nothing."""
     if _alone:
-        _alone[0][0](dict(record))
+        _alone[0].show(dict(record))
     elif rank() == 0:
         ray.get_actor(_place["board"]).put.remote(dict(record))
 
@@ -137,11 +147,9 @@ def saved() -> Iterator[Path]:
     They are looked for in storage: Ray hears of a checkpoint a moment after it is written, so that a worker that dies in this moment
     leaves one that `ray.train.get_checkpoint` does not know.
     """
-    system, root = _storage()
-    entries = system.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
-    kept = [entry.path for entry in entries if entry.type == pyarrow.fs.FileType.Directory and entry.base_name.startswith(_CHECKPOINT)]
-    for path in sorted(kept, reverse=True):
-        with Checkpoint(path, system).as_directory() as directory:
+    system, found = _found(_CHECKPOINT)
+    for name in sorted(found, reverse=True):
+        with Checkpoint(found[name], system).as_directory() as directory:
             yield Path(cast(str, directory))
 
 
@@ -159,10 +167,7 @@ def put(directory: Path, name: str) -> None:
 def drop(prefix: str, last: str, keep: int) -> None:
     """Of what was kept under names that begin so, leave `last` and those before it in the order of names, `keep` in all. What stands behind
     it was written by a part of the run that is taken again."""
-    system, root = _storage()
-    entries = system.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
-    kept = [each for each in entries if each.type == pyarrow.fs.FileType.Directory and each.base_name.startswith(prefix)]
-    found = {each.base_name: each.path for each in kept}
+    system, found = _found(prefix)
     left = sorted(name for name in found if name <= last)[-keep:]
     for name in found.keys() - set(left):
         system.delete_dir(found[name])
@@ -180,6 +185,14 @@ def got(name: str) -> Iterator[Path]:
     system, root = _storage()
     with Checkpoint(f"{root}/{name}", system).as_directory() as directory:
         yield Path(cast(str, directory))
+
+
+def _found(prefix: str) -> tuple[pyarrow.fs.FileSystem, dict[str, str]]:
+    """The run's file system, and the directories in the run's that are called so: name → path."""
+    system, root = _storage()
+    entries = system.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
+    directories = [each for each in entries if each.type == pyarrow.fs.FileType.Directory]
+    return system, {each.base_name: each.path for each in directories if each.base_name.startswith(prefix)}
 
 
 def is_begun(storage: str, run: str) -> bool:

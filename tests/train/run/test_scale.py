@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # train_fakes: a module that
 from train_fakes import ReciterConfig, reciter
 
 from artifacts.card import Card, verify
-from train.job import TrainingError, _relay, launch
+from train.job import TrainingError, launch
 from train.run import cluster
+from train.run.board import relay
 
 pytestmark = pytest.mark.ray
 SMALL = {"threads_per_worker": 1, "precision": "fp32", "learning_rate": 0.01, "report_every_s": 1e-6, "epochs": 5}
@@ -120,17 +121,13 @@ def test_workers_ask_their_own_cluster_and_not_the_one_that_was_started_last(ray
 def test_records_go_on_after_the_process_that_carries_them_died_and_the_user_is_told(ray_cluster):
     shown: list[dict[str, object]] = []
 
-    class Display:
-        def show(self, record):
-            shown.append(record)
-
     def seen(record) -> bool:
         until = time.monotonic() + 60
         while record not in shown and time.monotonic() < until:
             time.sleep(0.1)
         return record in shown
 
-    with _relay("board-that-dies", Display()) as name:
+    with relay("board-that-dies", shown.append) as name:
         board = ray.get_actor(name)
         ray.get(board.put.remote({"step": 1}))
         assert seen({"step": 1})
