@@ -1,9 +1,6 @@
-"""A sweep: what its space may hold, which trials that makes, the tables, and small sweeps on a real Ray cluster."""
+"""A sweep: which trials it makes and refuses, and small sweeps on a real Ray cluster."""
 
-import io
-import itertools
 import json
-import shlex
 import sys
 from pathlib import Path
 
@@ -11,8 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
-import yaml
-from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # train_fakes: a module that workers import by name
 
@@ -22,84 +17,18 @@ from artifacts.card import verify
 from retrieval.recommenders import registry
 from train.job import TrainingError
 from train.run import cluster
-from train.run.settings import ConfigError, load_config, parse_overrides
+from train.run.settings import ConfigError
 from train.sweep import RUNS, Plan, Run, best_of, checked_often, goal_of, main, make_plan, read_plan, sweep
-from train.sweeps.space import Domain, draw, read_space, varied
-from train.sweeps.trial_table import Goal, Trial, TrialTable, command_of, write_tables
+from train.sweeps.trial_table import Goal, Trial
 from train.texts.classifier import ClassifierConfig
 from train.writing import language_model
 from train.writing.generator_config import GeneratorConfig
 
-SPACE = {
-    "learning_rate": {"log_uniform": [1e-4, 1e-2]},
-    "dropout": {"uniform": [0.1, 0.5]},
-    "layers": {"randint": [1, 4]},
-    "architecture": {"choice": ["textcnn", "gru"]},
-}
 LINE = Run(LineConfig, line, lambda config: "line", lambda config: [])
-
-
-def space_file(directory: Path, space: object) -> Path:
-    path = directory / "space.yaml"
-    path.write_text(space if isinstance(space, str) else yaml.safe_dump(space), encoding="utf-8")
-    return path
 
 
 def config_in(directory: Path, **settings: object) -> ClassifierConfig:
     return ClassifierConfig(name="tiny", out=directory / "out", storage=str(directory), **settings)
-
-
-def test_drawn_settings_keep_to_their_bounds_and_are_valid(tmp_path):
-    drawn = draw(read_space(space_file(tmp_path, SPACE), ClassifierConfig), seed=3, count=40)
-    assert len(drawn) == 40
-    assert all(1e-4 <= one["learning_rate"] <= 1e-2 and 0.1 <= one["dropout"] <= 0.5 for one in drawn)
-    assert {one["layers"] for one in drawn} == {1, 2, 3, 4}
-    assert {one["architecture"] for one in drawn} == {"textcnn", "gru"}
-    assert sum(one["learning_rate"] < 1e-3 for one in drawn) in range(10, 31)  # by factors: half of them lie below the middle one
-    assert varied(config_in(tmp_path), drawn[0]).dropout == drawn[0]["dropout"]
-
-
-def test_settings_depend_on_the_seed_and_the_number_of_the_trial_alone(tmp_path):
-    space = read_space(space_file(tmp_path, SPACE), ClassifierConfig)
-    fewer = read_space(space_file(tmp_path, {key: SPACE[key] for key in ("dropout", "layers")}), ClassifierConfig)
-    assert draw(space, 1, 4) == draw(space, 1, 8)[:4]
-    assert [one["dropout"] for one in draw(space, 1, 4)] == [one["dropout"] for one in draw(fewer, 1, 4)]
-    assert draw(space, 1, 4) != draw(space, 2, 4)
-
-
-def test_combinations_of_grids_take_turns_and_no_trial_is_made_twice():
-    space = {"layers": Domain("grid", (1, 2)), "heads": Domain("grid", (2, 4)), "seed": Domain("choice", (7,))}
-    drawn = draw(space, 0, 9)
-    assert [(one["layers"], one["heads"]) for one in drawn] == [(1, 2), (1, 4), (2, 2), (2, 4)]
-    with pytest.raises(ConfigError, match=r"--trials 3: the grids have 4 combinations; raise it"):
-        draw(space, 0, 3)
-
-
-@pytest.mark.parametrize(
-    ("space", "message"),
-    [
-        ({"learning_rte": {"uniform": [1, 2]}}, r"learning_rte = .*unknown key; did you mean 'learning_rate'"),
-        ({"storage": {"choice": ["a"]}}, r"storage = .*take it out of the space"),
-        ({"dropout": [0.1, 0.2]}, r"dropout = \[0.1, 0.2\]: not a form; write dropout: \{FORM: \[\.\.\.\]\} with one of log_uniform"),
-        ({"dropout": {"normal": [0, 1]}}, r"dropout = .*'normal'.*not a form"),
-        ({"dropout": {"choice": 0.1}}, r"choice needs a list"),
-        ({"dropout": {"choice": []}}, r"choice needs a list"),
-        ({"dropout": {"uniform": [0.5, 0.1]}}, r"the second one larger"),
-        ({"dropout": {"uniform": [0.1, "much"]}}, r"'much'.*uniform takes two numbers"),
-        ({"learning_rate": {"log_uniform": [0, 1]}}, r"bounds above 0; raise the lowest"),
-        ({"layers": {"randint": [1, 2.5]}}, r"whole numbers; write uniform"),
-        ({}, r"holds no keys"),
-        ("dropout: {", r"can't be read"),
-    ],
-)
-def test_a_space_that_can_t_be_used_is_refused_with_the_remedy(tmp_path, space, message):
-    with pytest.raises(ConfigError, match=message):
-        read_space(space_file(tmp_path, space), ClassifierConfig)
-
-
-def test_numbers_that_yaml_takes_for_texts_are_numbers(tmp_path):
-    space = read_space(space_file(tmp_path, "learning_rate: {log_uniform: [1e-4, 1e-2]}"), ClassifierConfig)
-    assert space["learning_rate"].values == (1e-4, 1e-2)
 
 
 def test_an_invalid_trial_says_which_key_and_the_others_run(tmp_path):
@@ -174,73 +103,6 @@ def test_trials_are_saved_often_enough_to_be_stopped(tmp_path):
     assert checked_often(config_in(tmp_path)).checkpoint_every_s == 20
     assert checked_often(config_in(tmp_path, max_seconds=40)).checkpoint_every_s == 5
     assert checked_often(config_in(tmp_path, checkpoint_every_s=1)).checkpoint_every_s == 1
-
-
-def test_the_best_trial_is_the_best_of_those_that_left_a_model():
-    trials = [
-        Trial("a", {}, state="done", metric=0.5),
-        Trial("b", {}, state="stopped early", metric=0.1),
-        Trial("c", {}, state="failed", reason="loss = nan"),
-        Trial("d", {}, state="done", metric=0.4),
-    ]
-    assert [one.name for one in Goal("m", "min").ranked(trials)] == ["d", "a", "b", "c"]
-    assert Goal("m", "max").best(trials) is trials[0]
-    assert Goal("m", "min").best(trials[1:3]) is None
-
-
-def test_the_command_of_a_trial_gives_its_settings_back(tmp_path):
-    path = tmp_path / "run.yaml"
-    path.write_text(f"name: tiny\nout: {tmp_path / 'other'}\n")
-    settings = {"learning_rate": 1.2e-05, "architecture": "gru", "layers": 2, "onnx": False}
-    words = shlex.split(command_of(["python", "-m", "train.x", "--config", str(path), "--set", "seed=4"], settings, tmp_path / "my out"))
-    assert words[-2:] == ["--out", str(tmp_path / "my out")]
-    chosen = [word for before, word in itertools.pairwise(words) if before == "--set"]
-    config = load_config(ClassifierConfig, path, parse_overrides(chosen))
-    assert {key: getattr(config, key) for key in settings} == settings
-    assert config.seed == 4
-
-
-def test_where_there_is_no_terminal_each_change_is_one_line():
-    stream = io.StringIO()
-    with TrialTable("s", [Trial("trial_01", {"dropout": 0.25})], Goal("loss", "min"), stream) as table:
-        table.change("trial_01", state="running")
-        table.change("trial_01", state="running")
-        table.change("trial_01", state="done", metric=0.5, seconds=3)
-    assert stream.getvalue().splitlines() == [
-        "s: trial_01 running · dropout = 0.25",
-        "s: trial_01 done · dropout = 0.25 · loss 0.5000",
-    ]
-
-
-def test_the_table_in_a_terminal_has_the_best_on_top():
-    trials = [
-        Trial("trial_01", {"dropout": 0.2}, state="running"),
-        Trial("trial_02", {"dropout": 0.3}, state="done", metric=0.25, seconds=9),
-    ]
-    console = Console(file=io.StringIO(), width=120)
-    console.print(TrialTable("s", trials, Goal("loss", "min"), io.StringIO()).drawn())
-    rows = [" ".join(row.strip("│").split()) for row in console.file.getvalue().splitlines() if "trial_" in row]
-    assert rows == ["trial_02 │ dropout = 0.3 │ 0.2500 │ 9 │ done", "trial_01 │ dropout = 0.2 │ │ 0 │ running"]
-
-
-def test_the_page_has_every_trial_best_first_and_the_command_of_the_best(tmp_path):
-    trials = [
-        Trial("a", {"lr": 1.0}, state="failed", reason="loss = nan | at 3"),
-        Trial("b", {"lr": 2.0}, {"lr": 2.0}, state="done", metric=0.5, seconds=7.4),
-    ]
-    page = write_tables(tmp_path / "s", trials, Goal("loss", "min"), {"a": "run a", "b": "run b"})
-    assert page.read_text().splitlines()[4:] == [
-        "| trial | settings | loss | seconds | state |",
-        "| --- | --- | --- | --- | --- |",
-        "| b | lr = 2 | 0.5000 | 7 | done |",
-        "| a | lr = 1 |  | 0 | failed: loss = nan \\| at 3 |",
-        "",
-        "Best: b. The same run again:",
-        "",
-        "    run b",
-    ]
-    held = json.loads((tmp_path / "s" / "sweep.json").read_text())
-    assert (held["best"], held["trials"][1]["command"], held["trials"][0]["seconds"]) == ("b", "run a", 7.4)
 
 
 def test_a_sweep_that_was_never_begun_can_t_be_resumed(tmp_path):
