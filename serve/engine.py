@@ -106,7 +106,7 @@ class Engine:
                 "name a model trained with `python -m train.generator`, or set prompt_style: chat"
             )
         threads = settings.threads or max(len(os.sched_getaffinity(0)) - 1, 1)
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the engine's worker process, which starts below
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the engine's process, which starts below
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -251,6 +251,10 @@ def _engine_arguments(model: str, settings: GeneratorSettings) -> dict[str, Any]
         arguments |= {"enable_lora": True, "max_loras": settings.voices_at_once, "max_lora_rank": settings.voice_rank}
     if _on_cpu():  # a seeded request whose prefill is split over two steps kills vLLM's CPU worker: a CPU generator can't be rewound
         arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(CPU_BATCHED_TOKENS, settings.max_model_len)}
+        if os.environ.get("VLLM_CPU_OMP_THREADS_BIND") == "nobind":  # else vLLM starts one more process, to bind the threads of
+            from vllm.v1.executor.uniproc_executor import UniProcExecutor
+
+            arguments["distributed_executor_backend"] = UniProcExecutor
     return arguments
 
 

@@ -8,8 +8,6 @@ from serve.config import GeneratorSettings
 from serve.engine import CPU_BATCHED_TOKENS, Engine
 from serve.exchange import DraftQuery
 
-pytestmark = pytest.mark.ray
-
 
 async def test_seeded_prompts_larger_than_one_step_are_all_answered(monkeypatch: pytest.MonkeyPatch):
     for name, value in {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}.items():

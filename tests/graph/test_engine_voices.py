@@ -15,7 +15,7 @@ from serve.exchange import Adapter, DraftQuery, Drafts
 from serve.voices import Voices
 from tests.serve.voicekit import publish_voice
 
-pytestmark = [pytest.mark.ray, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PROMPT = "<|has:name|><|has:price|><|principle:benefit|><|opening:any|><|structure:any|><|tone:warm|><|occasion:everyday|><|intent:none|>"
 PROMPT += "<|en|><|channel:product_page|><|vertical:food|><|kind:tea|><|copy|>"

@@ -4,6 +4,7 @@ PYTHONPATH=.:tests/train python tests/train/lost_machine.py DIRECTORY
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from train.run.cluster import own_directory
 
 def main() -> None:
     directory = Path(sys.argv[1])
+    os.environ |= {"RAY_health_check_period_ms": "500", "RAY_health_check_initial_delay_ms": "1000"}  # notice it in seconds, not in 20
     with own_directory():
         machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
         second = machines.add_node(num_cpus=1)
@@ -33,7 +35,7 @@ def main() -> None:
     config = ReciterConfig(
         name="reciter", out=directory / "out", storage=str(directory), workers=2, min_workers=1, batch_size=3, max_failures=3,
         threads_per_worker=1, precision="fp32", learning_rate=0.01, report_every_s=1e-6, checkpoint_every_s=1e-6, epochs=5,
-        seconds_per_batch=2, start_timeout_s=30,
+        seconds_per_batch=1, start_timeout_s=8,
     )  # fmt: skip
     card = launch(reciter, config, kind="reciter", data=[])
     reports = map(json.loads, (directory / str(card.config["run"]) / "metrics.jsonl").read_text().splitlines())
