@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from retrieval import schemas, tables
 from train.reports.exhibits import Exhibits, Sample
@@ -68,6 +67,8 @@ class ReciterConfig(TrainConfig):
 
 def reciter(config: ReciterConfig) -> None:
     """Learn three sequences of twelve tokens by heart."""
+    from transformers import LlamaConfig, LlamaForCausalLM  # takes seconds: only the runs that want it wait for it
+
     seed_everything(config.seed)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 64}
     model = LlamaForCausalLM(LlamaConfig(**sizes, tie_word_embeddings=True, attention_dropout=config.dropout))
