@@ -50,6 +50,7 @@ benchmarks: setup  ## every published figure, one after another
 	$(BIN)/python -m benchmarks.answers
 	$(BIN)/python -m benchmarks.claims
 	$(BIN)/python -m benchmarks.decoding
+	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.streaming
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.catalogues
 	$(BIN)/python -m benchmarks.scoring

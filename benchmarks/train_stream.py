@@ -29,9 +29,9 @@ from benchmarks.record import Figures, record
 from copywriting import copybook
 from demo.stage import VAR
 from serve.config import ROOT
-from train.writing.completions import collate
 from train.writing.generator_config import GeneratorConfig
 from train.writing.language_model import start_tokenizer
+from train.writing.padding import collate
 from train.writing.rows import prepare, rows_of
 
 WORK = VAR / "benchmarks" / "stream"

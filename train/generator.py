@@ -25,11 +25,12 @@ from train.run.loop import Batch, Recipe, fit, seed_everything
 from train.run.settings import ConfigError, read_command_line
 from train.run.worker import tell
 from train.texts.data_card import DATA_CARD
-from train.writing.completions import IGNORED, Encoded, collate, encode_example, prompt_ids
+from train.writing.completions import IGNORED, Encoded, encode_example, prompt_ids
 from train.writing.generator_config import GeneratorConfig
 from train.writing.language_model import CopyLoss, export, kind_of, reach, start, start_tokenizer, written
 from train.writing.lessons import Lessons
 from train.writing.packing import check_packing, packed
+from train.writing.padding import collate
 from train.writing.rows import prepare
 from train.writing.tuning import adapted, budget
 

@@ -1,16 +1,13 @@
 """Prompts and completions as tokens: the loss lies on what the assistant says, and its end, only.
 
 A brief of the copybook and a plain prompt are followed by their completion and the end token. A chat goes through the tokenizer's own
-template; the loss is on all turns of the assistant, or on its last one. Padding and packing (train/writing/packing.py) make batches of
-them.
+template; the loss is on all turns of the assistant, or on its last one. Padding (train/writing/padding.py) and packing
+(train/writing/packing.py) make batches of them. Without torch: what tokenises a folder all over a cluster imports this.
 """
 
-from collections.abc import Sequence
 from random import Random
 from typing import Literal
 
-import torch
-from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from copywriting.brief import Brief
@@ -116,24 +113,3 @@ def asked_and_answered(one: Encoded, tokenizer: PreTrainedTokenizerFast) -> tupl
         start -= 1
     answer = [label for label in labels[start:] if label != IGNORED]
     return tokens[:start], tokenizer.decode(answer, skip_special_tokens=True)
-
-
-def collate(encoded: Sequence[Encoded], pad: int) -> dict[str, Tensor]:
-    """Pad on the right. Each tensor is (batch, longest)."""
-    longest = max(len(tokens) for tokens, _ in encoded)
-    rows = [
-        (tokens + [pad] * (longest - len(tokens)), labels + [IGNORED] * (longest - len(labels)), len(tokens)) for tokens, labels in encoded
-    ]
-    return {
-        "input_ids": torch.tensor([tokens for tokens, _, _ in rows]),
-        "labels": torch.tensor([labels for _, labels, _ in rows]),
-        "attention_mask": torch.tensor([[1] * length + [0] * (longest - length) for _, _, length in rows]),
-    }
-
-
-def left_padded(prompts: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
-    """(input_ids, attention_mask), each (prompts, longest), padded on the left as writing wants it."""
-    longest = max(map(len, prompts))
-    rows = [([pad] * (longest - len(prompt)) + list(prompt), [0] * (longest - len(prompt)) + [1] * len(prompt)) for prompt in prompts]
-    tokens, mask = (torch.tensor(each) for each in zip(*rows, strict=True))
-    return tokens, mask

@@ -17,9 +17,10 @@ from artifacts.card import read_card
 from copywriting.brief import language_of
 from train.exams.text_metrics import nearness, variety
 from train.run.settings import ConfigError
-from train.writing.completions import IGNORED, collate, dialogue_prompt_ids, encode_dialogue, left_padded
+from train.writing.completions import IGNORED, dialogue_prompt_ids, encode_dialogue
 from train.writing.dialogues import Dialogue, Turn
 from train.writing.language_model import KIND, log_chances
+from train.writing.padding import collate, left_padded
 from train.writing.tuning import ADAPTER
 
 KINDS = (KIND, ADAPTER, "voice")

@@ -12,7 +12,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaC
 from artifacts.card import CARD, verify
 from train.run.settings import InputPath, ModelPath
 from train.texts.vocabulary import save_tokenizer
-from train.writing.completions import IGNORED, left_padded
+from train.writing.completions import IGNORED
+from train.writing.padding import left_padded
 from train.writing.tuning import ADAPTER, TuningConfig, bare, is_prefix, merged, orthogonality, save_adapter
 
 KIND = "generator"

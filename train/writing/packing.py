@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from train.writing.completions import IGNORED, Encoded, collate
+from train.writing.completions import IGNORED, Encoded
+from train.writing.padding import collate
 
 _TOLERANCE = 1e-3  # nats, in fp32
 

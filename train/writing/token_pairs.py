@@ -8,7 +8,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from copywriting.prompt import PromptStyle
-from train.writing.completions import IGNORED, Encoded, TooLong, collate, encode_dialogue, fitted
+from train.writing.completions import IGNORED, Encoded, TooLong, encode_dialogue, fitted
+from train.writing.padding import collate
 from train.writing.preferences import Preference
 
 _TOGETHER = 16

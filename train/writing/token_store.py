@@ -21,8 +21,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from train.run import storage
 from train.writing.completions import IGNORED, Encoded
@@ -59,6 +57,9 @@ class Keys:
 
     def groups(self) -> Hashes:
         """(rows,): a hash for each row, the same for rows that hang together: by prompt, by an answer, or through others."""
+        from scipy.sparse import coo_array  # half a second that those who tokenise all over a cluster don't wait for
+        from scipy.sparse.csgraph import connected_components
+
         prompts, prompt = np.unique(self.prompt, return_inverse=True)
         answers, answer = np.unique(self.answer, return_inverse=True)
         tied = self.answer != 0

@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,9 @@ def wandb_records(path: Path) -> Iterator[wandb_internal_pb2.Record]:
 def test_wandb_without_an_account_keeps_the_run_below_it_for_a_later_sync(tmp_path):
     assert "stopped" not in tracked(tmp_path, "wandb")
     (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    until = time.monotonic() + 30  # wandb's own process writes, and is not waited for
+    while not any(record.HasField("exit") for record in wandb_records(file)) and time.monotonic() < until:
+        time.sleep(0.1)
     records = list(wandb_records(file))
     (run,) = [record.run for record in records if record.HasField("run")]
     assert (run.display_name, run.project) == ("tiny-1", "suasion")

@@ -8,12 +8,13 @@ import torch
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from train.run.settings import ConfigError
-from train.writing.completions import IGNORED, collate, encode_dialogue, fitted, with_hidden_words
+from train.writing.completions import IGNORED, encode_dialogue, fitted, with_hidden_words
 from train.writing.dialogues import Dialogue, DialogueColumns, Turn, parts, read_dialogues
 from train.writing.generator_config import GeneratorConfig
 from train.writing.language_model import CopyLoss
 from train.writing.lessons import Lessons
 from train.writing.packing import check_packing, packed, rows_of
+from train.writing.padding import collate
 from train.writing.rows import check
 
 CHATML = (

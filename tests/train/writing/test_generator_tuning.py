@@ -13,9 +13,9 @@ from artifacts.card import ArtifactError, write_card
 from train.evaluate import Asked, evaluate
 from train.run.settings import ConfigError
 from train.run.tables import read_table
-from train.writing.completions import collate
 from train.writing.generator_exam import Writer
 from train.writing.language_model import CopyLoss, LanguageModelConfig, export, start, written
+from train.writing.padding import collate
 from train.writing.tuning import ADAPTER, TuningConfig, adapted, budget, merged
 
 SIZES = {"hidden_size": 32, "layers": 2, "heads": 2, "kv_heads": 1, "intermediate_size": 48, "max_position": 64}
