@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import load_file
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.utils import murmurhash3_32
 
 from artifacts.card import verify
 from copywriting.channels import Language
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import HashingVectorizer
 
 MODEL = Path(__file__).resolve().parent.parent / "models" / "claims"
 KIND = "claims"
@@ -27,8 +29,10 @@ _SHORTEST = 2
 """Characters below which a sentence says nothing by itself."""
 
 
-def vectorizer(language: Language) -> HashingVectorizer:
+def vectorizer(language: Language) -> "HashingVectorizer":
     """What training and serving read a sentence with: counts of hashed character n-grams, within words in English, length 1."""
+    from sklearn.feature_extraction.text import HashingVectorizer  # seconds, and memory, of every process that checks no text
+
     analyzer, ngrams = _NGRAMS[language]
     return HashingVectorizer(analyzer=analyzer, ngram_range=ngrams, n_features=FEATURES, alternate_sign=False, lowercase=True)
 
@@ -80,9 +84,17 @@ def _places_in_word(word: str) -> tuple[int, ...]:
     return tuple(map(_place_of, _analyzer("en")(word)))
 
 
+@cache
+def _hash() -> Callable[..., int]:
+    from sklearn.utils import murmurhash3_32
+
+    hashed: Callable[..., int] = murmurhash3_32
+    return hashed
+
+
 @lru_cache(maxsize=1 << 17)
 def _place_of(ngram: str) -> int:
-    return int(abs(murmurhash3_32(ngram, seed=0)) % FEATURES)
+    return int(abs(_hash()(ngram, seed=0)) % FEATURES)
 
 
 @cache

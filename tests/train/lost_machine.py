@@ -1,9 +1,8 @@
-"""A run on a cluster of two machines, one of which is lost on the way; prints its steps.
+"""A run on a cluster of two machines, one of which is lost on the way.
 
 PYTHONPATH=.:tests/train python tests/train/lost_machine.py DIRECTORY
 """
 
-import json
 import os
 import sys
 import threading
@@ -37,9 +36,7 @@ def main() -> None:
         threads_per_worker=1, precision="fp32", learning_rate=0.01, report_every_s=1e-6, checkpoint_every_s=1e-6, epochs=5,
         seconds_per_batch=1, start_timeout_s=8,
     )  # fmt: skip
-    card = launch(reciter, config, kind="reciter", data=[])
-    reports = map(json.loads, (directory / str(card.config["run"]) / "metrics.jsonl").read_text().splitlines())
-    print(json.dumps([report["step"] for report in reports]))
+    launch(reciter, config, kind="reciter", data=[])
     ray.shutdown()
     machines.shutdown()
 
