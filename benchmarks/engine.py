@@ -93,8 +93,8 @@ def main() -> None:
     figures: Figures = {}
     for name in rounds[KINDS[0]][0]:
         one, two = (statistics.median(each[name] for each in rounds[kind]) for kind in KINDS)
-        figures |= {f"one_process_{name}": one, f"two_processes_{name}": two, f"{name}_ratio": round(one / two, 3)}
-    record("engine", figures, seed=SEED)
+        figures |= {f"one_process_{name}": round(one, 2), f"two_processes_{name}": round(two, 2), f"{name}_ratio": round(one / two, 3)}
+    record("engine", figures, seed=SEED, command=" ".join(["python -m benchmarks.engine", *sys.argv[1:]]))
 
 
 if __name__ == "__main__":
