@@ -28,7 +28,7 @@ from benchmarks.shop import prepared_shop
 from copywriting.copybook import Piece, load
 from copywriting.voices import GUIDE
 from demo.stage import VAR
-from serve.config import ROOT, GeneratorSettings, parse
+from serve.config import ROOT, GeneratorSettings, GraphSettings, parse
 from serve.engine import Engine
 from serve.exchange import Adapter, DraftQuery
 from serve.launch import settings_of
@@ -94,12 +94,20 @@ def made_voices(root: Path, model: Path) -> list[Adapter]:
     return [adapter for name in VOICES if (adapter := voices.get(name).adapter)]
 
 
-async def throughput(
-    settings: GeneratorSettings, queries: Sequence[DraftQuery], seconds: float, adapters: Sequence[Adapter | None]
+def prepared() -> tuple[GraphSettings, GeneratorSettings, list[DraftQuery]]:
+    """The laptop's settings, those of its generator without voices and cache, and each brief's first prompt; vLLM's environment is set."""
+    os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+    prepared_shop()
+    _, args = settings_of(CONFIG)
+    settings = parse(dict(args))
+    plain = settings.generator.model_copy(update={"model": str(VAR / "models" / "generator"), "voices": None, "cache_entries": 0})
+    return settings, plain, [replace(query, n=4, prompts=query.prompts[:1]) for query in asyncio.run(queries_of(settings, bodies()))]
+
+
+async def speeds(
+    engine: Engine, queries: Sequence[DraftQuery], seconds: float, requests: Sequence[int], adapters: Sequence[Adapter | None] = (None,)
 ) -> Figures:
-    """Tokens/s of an engine of its own at each number of requests; request i writes with adapter i modulo their number."""
-    engine = Engine(settings)
-    await engine.warm_up()
+    """Tokens/s at each number of requests; request i writes with adapter i modulo their number."""
     figures: Figures = {}
     first_seed = 0
 
@@ -108,14 +116,23 @@ async def throughput(
         query = replace(query, seed=first_seed + number, adapter=adapters[number % len(adapters)])
         return (await engine.draft(query)).output_tokens
 
+    for clients in requests:
+        measured = await closed_loop(seconds, clients, send)
+        figures[f"{clients}_requests_tokens_per_s"] = measured["tokens_per_s"]
+        first_seed += 100_000
+    return figures
+
+
+async def throughput(
+    settings: GeneratorSettings, queries: Sequence[DraftQuery], seconds: float, adapters: Sequence[Adapter | None]
+) -> Figures:
+    """`speeds` of an engine of its own."""
+    engine = Engine(settings)
     try:
-        for clients in REQUESTS:
-            measured = await closed_loop(seconds, clients, send)
-            figures[f"{clients}_requests_tokens_per_s"] = measured["tokens_per_s"]
-            first_seed += 100_000
+        await engine.warm_up()
+        return await speeds(engine, queries, seconds, REQUESTS, adapters)
     finally:
         engine.shutdown()
-    return figures
 
 
 def main() -> None:
@@ -123,13 +140,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20)
     given = parser.parse_args()
-    os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
     console = Console()
-    prepared_shop()
-    _, args = settings_of(CONFIG)
-    settings = parse(dict(args))
-    plain = settings.generator.model_copy(update={"model": str(VAR / "models" / "generator"), "voices": None, "cache_entries": 0})
-    queries = [replace(query, n=4, prompts=query.prompts[:1]) for query in asyncio.run(queries_of(settings, bodies()))]
+    settings, plain, queries = prepared()
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory) / "voices"
         root.mkdir()

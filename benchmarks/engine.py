@@ -9,53 +9,39 @@ the first draft, tokens/s at 1 and 8 requests, memory (PSS) of all its processes
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import psutil
 from rich.console import Console
 
-from benchmarks.graph import bodies, closed_loop, queries_of
+from benchmarks.decoding import prepared, speeds
 from benchmarks.record import Figures, record
 from benchmarks.shop import prepared_shop
-from demo.stage import VAR
 from serve import engine
-from serve.config import ROOT, parse
-from serve.launch import settings_of
+from serve.config import GeneratorSettings
+from serve.exchange import DraftQuery
 
 SEED = 41
 REQUESTS = (1, 8)
 KINDS = ("one_process", "two_processes")
-CONFIG = ROOT / "serve" / "config" / "laptop.yaml"
 
 
-async def measured(kind: str, seconds: float) -> Figures:
+async def measured(kind: str, settings: GeneratorSettings, queries: Sequence[DraftQuery], seconds: float) -> Figures:
     """One engine, from its start to its end."""
-    _, args = settings_of(CONFIG)
-    settings = parse(dict(args))
-    queries = [replace(query, n=4, prompts=query.prompts[:1]) for query in await queries_of(settings, bodies())]
     if kind == "two_processes":
         ours = engine._engine_arguments
         engine._engine_arguments = lambda *given: {**ours(*given), "distributed_executor_backend": "mp"}
-    used = settings.generator.model_copy(update={"model": str(VAR / "models" / "generator"), "voices": None, "cache_entries": 0})
     began = time.perf_counter()
-    running = engine.Engine(used)
-    await running.warm_up()
-    figures: Figures = {"start_s": round(time.perf_counter() - began, 1)}
-    first_seed = 0
-
-    async def send(number: int) -> int:
-        return (await running.draft(replace(queries[number % len(queries)], seed=first_seed + number))).output_tokens
-
+    running = engine.Engine(settings)
     try:
-        for clients in REQUESTS:
-            figures[f"{clients}_requests_tokens_per_s"] = (await closed_loop(seconds, clients, send))["tokens_per_s"]
-            first_seed += 100_000
+        await running.warm_up()
+        figures: Figures = {"start_s": round(time.perf_counter() - began, 1)}
+        figures |= await speeds(running, queries, seconds, REQUESTS)
         processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
         figures["memory_mib"] = sum(process.memory_full_info().pss for process in processes) >> 20
     finally:
@@ -79,9 +65,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=KINDS, help="measure one engine in this process and print its figures")
     given = parser.parse_args()
-    os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
     if given.only:
-        print(json.dumps(asyncio.run(measured(given.only, given.seconds))))
+        _, settings, queries = prepared()
+        print(json.dumps(asyncio.run(measured(given.only, settings, queries, given.seconds))))
         return
     prepared_shop()
     console = Console()

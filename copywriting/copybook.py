@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -173,14 +174,12 @@ def _length_faults(piece: Piece) -> list[str]:
 
 def _alike(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Piece, float]]:
     """Pairs of one file that a reader would call the same piece."""
-    templates = [piece.template for piece in pieces]
-    for i, one in enumerate(templates):
-        for j, other in enumerate(templates[i + 1 :], i + 1):
-            # what two texts have in common in their order is never less than the blocks that difflib takes a hundred times longer to find
-            if Indel.normalized_similarity(one, other) > _TOO_ALIKE:
-                ratio = SequenceMatcher(None, other, one, autojunk=False).ratio()
-                if ratio > _TOO_ALIKE:
-                    yield pieces[i], pieces[j], ratio
+    for (one, its), (other, others) in combinations([(piece, piece.template) for piece in pieces], 2):
+        # what two texts have in common in their order is never less than the blocks that difflib takes a hundred times longer to find
+        if Indel.normalized_similarity(its, others) > _TOO_ALIKE:
+            ratio = SequenceMatcher(None, others, its, autojunk=False).ratio()
+            if ratio > _TOO_ALIKE:
+                yield one, other, ratio
 
 
 def check(directory: Path) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -58,6 +59,12 @@ async def engine(root: Path) -> AsyncIterator[Engine]:
 async def text_of(engine: Engine, adapter: Adapter | None) -> str:
     query = DraftQuery(QUERY.prompts, QUERY.grammar, QUERY.n, QUERY.max_tokens, QUERY.seed, adapter=adapter)
     return (await engine.complete(PROMPT, query)).outputs[0].text
+
+
+async def test_a_cpu_engine_computes_in_its_own_process(engine):
+    assert await text_of(engine, None)
+    spawned = [each for each in psutil.Process().children(recursive=True) if "libtorch_cpu" in str(each.memory_maps())]
+    assert len(spawned) == 1
 
 
 async def test_voices_write_side_by_side_and_each_in_its_own_way(engine, root, weights):
