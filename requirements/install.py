@@ -40,18 +40,16 @@ def say(message: str) -> None:
     print(f"[setup] {message}", flush=True)
 
 
-def module(name: str, *arguments: str, quiet: bool = False, **environment: str) -> int:
-    """Run a module of the environment and return its exit status."""
-    return subprocess.run(
-        [str(VENV / "bin" / "python"), "-m", name, *arguments],
-        env={**os.environ, "PIP_CONSTRAINT": "", "PIP_NO_WARN_SCRIPT_LOCATION": "1", **environment},
-        stderr=subprocess.DEVNULL if quiet else None,
-    ).returncode
+def module(name: str, *arguments: str, stderr: int | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of the environment."""
+    command = [str(VENV / "bin" / "python"), "-m", name, *arguments]
+    variables = {**os.environ, "PIP_CONSTRAINT": "", "PIP_NO_WARN_SCRIPT_LOCATION": "1", **environment}
+    return subprocess.run(command, env=variables, stderr=stderr, text=True)
 
 
 def pip(*arguments: str) -> bool:
     """Install by the environment's own pip."""
-    return module("pip", "install", "-qq", "--disable-pip-version-check", "--no-deps", *arguments) == 0
+    return module("pip", "install", "-qq", "--disable-pip-version-check", "--no-deps", *arguments).returncode == 0
 
 
 def pip_settings() -> dict[str, str]:
@@ -65,8 +63,8 @@ def pip_settings() -> dict[str, str]:
 
 
 def install_by_uv(lock: Path, pins: Sequence[str]) -> bool:
-    """Install every pin, in seconds where pip takes minutes. uv reads nothing of pip's configuration, so it is told pip's indexes. Why it
-    could not is shown of its last try."""
+    """Install every pin, in seconds where pip takes minutes. uv reads nothing of pip's configuration, so it is told pip's indexes. What it
+    says is shown where no try succeeds."""
     if not pip(next(pin for pin in pins if pin.startswith("uv=="))):
         return False
     settings = pip_settings()
@@ -75,7 +73,14 @@ def install_by_uv(lock: Path, pins: Sequence[str]) -> bool:
         command += [f"--{option}={value}" for value in settings.get(option, "").split()]
     trusted = {"SSL_CERT_FILE": settings["cert"]} if "cert" in settings else {}
     tries = [command] + [[*command, f"--extra-index-url={CPU_TORCH_INDEX}"]] * any(pin.endswith("+cpu") for pin in pins)
-    return any(module("uv", *each, "--requirement", str(lock), quiet=each is not tries[-1], **trusted) == 0 for each in tries)
+    told = []
+    for each in tries:
+        done = module("uv", *each, "--requirement", str(lock), stderr=subprocess.PIPE, **trusted)
+        if done.returncode == 0:
+            return True
+        told.append(done.stderr)
+    print(*told, sep="\n", file=sys.stderr)
+    return False
 
 
 def install_by_pip(lock: Path, pins: Sequence[str]) -> None:

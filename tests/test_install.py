@@ -1,6 +1,7 @@
 """Set-up: where packages come from, and who installs them."""
 
 import importlib.util
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was run, in place of running it; what `refused` (a part of the command) names fails."""
     commands: list[str] = []
 
-    def module(*command: str, **options: object) -> int:
+    def module(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
         commands.append(" ".join(command))
-        return int(any(part in commands[-1] for part in refused))
+        status = int(any(part in commands[-1] for part in refused))
+        return subprocess.CompletedProcess(command, status, stderr=f"no to {len(commands)}" if status else "")
 
     refused: list[str] = []
     monkeypatch.setattr(install, "module", module)
@@ -57,11 +59,12 @@ def test_uv_is_told_the_indexes_of_pip(asked, lock, monkeypatch):
     assert install.CPU_TORCH_INDEX not in second
 
 
-def test_torch_comes_from_its_own_index_where_no_other_has_it(asked, lock):
+def test_torch_comes_from_its_own_index_where_no_other_has_it(asked, lock, capsys):
     install.refused += [f"unsafe-best-match --requirement {lock}"]
     install.install(lock)
     assert [command.startswith(UV) for command in asked] == [False, True, True, False]
     assert f"--extra-index-url={install.CPU_TORCH_INDEX}" in asked[2]
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("gone", [UV, "uv==0.1"])
@@ -70,7 +73,9 @@ def test_pip_installs_where_uv_can_t(asked, lock, gone, capsys):
     install.install(lock)
     assert any("--only-binary=:all: torch==2.0+cpu" in command for command in asked)
     assert f"--prefer-binary {' '.join(PINS)}" in asked[-2]
-    assert "pip does" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "pip does" in told.out
+    assert told.err == ("no to 2\nno to 3\n" if gone == UV else "")
 
 
 def test_a_package_that_can_t_be_had_is_named(asked, lock):
