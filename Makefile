@@ -38,6 +38,7 @@ models: setup  ## train every shipped model again, from the project's own data (
 	$(BIN)/python -m train.generator
 	$(BIN)/python -m train.sentiment
 	$(BIN)/python -m train.persuasion
+	$(BIN)/python -m train.response
 	$(BIN)/python -m demo.picture_set var/training/pictures
 	$(BIN)/python -m train.clip
 	$(BIN)/python -m demo.shop var/shop
@@ -54,6 +55,7 @@ benchmarks: setup  ## every published figure, one after another
 	$(BIN)/python -m benchmarks.streaming
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.catalogues
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.choice
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_sentiment zh
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_sentiment en
 	SUASION_DATA=$(SHOP_DATA) $(BIN)/python -m benchmarks.train_persuasion

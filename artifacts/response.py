@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from artifacts.card import verify
+from artifacts.card import ArtifactError, verify
 from artifacts.response_features import RARE, Codes, Encoded, Encoding, Floats, ResponseError
 
 KIND = "response"
@@ -115,23 +115,27 @@ _SCORERS: dict[str, type[Machine] | type[Trees]] = {"machine": Machine, "trees":
 
 @dataclass(frozen=True, slots=True)
 class ResponseModel:
-    """Everything that turns an impression into a probability. `outcome` is the column that it foretells."""
+    """Everything that turns an impression into a probability. `outcome` is the column that it foretells, `rate` how often it happened in
+    the impressions that it was calibrated on."""
 
     outcome: str
     encoding: Encoding
     scorer: Machine | Trees
     calibration: Calibration
+    rate: float
     version: str = ""
 
     @classmethod
     def read(cls, directory: Path) -> "ResponseModel":
-        """A model directory of ours. Raises ArtifactError where a file is missing or changed."""
+        """A model directory of ours. Raises ArtifactError where a file is missing or changed, or was written before `rate` was kept."""
         card = verify(directory, KIND)
         told: dict[str, Any] = json.loads((directory / _TOLD).read_text(encoding="utf-8"))
+        if "rate" not in told:
+            raise ArtifactError(f"{directory / _TOLD}: does not say how often {told['outcome']} happens; make it again: {card.command}")
         scorer = _SCORERS[told["scorer"]](**load_file(directory / _ARRAYS))
         fitted = told["calibration"]
         calibration = Calibration(fitted["slope"], fitted["intercept"], tuple(fitted["logits"]), tuple(fitted["chances"]))
-        return cls(told["outcome"], Encoding.of(told["encoding"]), scorer, calibration, card.version)
+        return cls(told["outcome"], Encoding.of(told["encoding"]), scorer, calibration, told["rate"], card.version)
 
     def save(self, directory: Path) -> None:
         """Write both files; the card is the caller's."""
@@ -141,6 +145,7 @@ class ResponseModel:
             "scorer": kind,
             "encoding": self.encoding.described(),
             "calibration": asdict(self.calibration),
+            "rate": self.rate,
         }
         (directory / _TOLD).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         arrays = {field.name: np.ascontiguousarray(getattr(self.scorer, field.name)) for field in fields(self.scorer)}

@@ -26,6 +26,12 @@ HEADLINES: tuple[tuple[str, str, str, str], ...] = (
     ("claims", "mutated_escapes_repair", "false claims that pass the check, of 5,000 mutated pieces", "5,000 条改坏的文案里漏过核对的"),
     ("claims", "zh_first_p50_ms", "check and render one piece, p50, ms", "核对并填好一条文案，p50，毫秒"),
     ("catalogues_sample", "sample_first_by_the_model_percent", "answers whose first choice is the model's, %", "第一选择出自模型的回答，%"),
+    (
+        "choice",
+        "response_over_scores",
+        "clicks with the response model ÷ without, simulated shoppers",
+        "用响应模型选文案的点击率 ÷ 不用，模拟顾客",
+    ),
     ("decoding", "8_requests_grammar_ratio_to_free", "decoding under a grammar ÷ free, 8 requests", "带文法解码 ÷ 自由解码，8 个请求"),
     ("train_kills_generator", "generator_same_model", "the same model, bit by bit, after kills", "被反复杀掉之后逐位相同的模型"),
     (

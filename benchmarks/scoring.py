@@ -2,24 +2,32 @@
 
     python -m benchmarks.scoring
 
-Each form is loaded by serve's own Classifier in a process of its own, as a replica has it. Ratios are ONNX Runtime ÷ torch.
+Each form is loaded by serve's own Classifier in a process of its own, as a replica has it. Ratios are ONNX Runtime ÷ torch. Beside them the
+shipped response model, which scores impressions in the process that asks (NumPy): its batches, and their ratio to the sentiment scorer's by
+ONNX Runtime.
 """
 
+import asyncio
 import json
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from rich.progress import track
 
 from artifacts.card import CARD
+from artifacts.impression import COLUMNS
 from benchmarks.record import Figures, record
 from copywriting import copybook
+from demo.training_data import simulate
 from serve.config import ROOT
 from serve.scorers.classifier import ONNX
+from serve.scorers.response import ResponseScorer
 
 MODELS = ("sentiment", "persuasion")
 BATCHES = (1, 8, 32)
@@ -53,6 +61,24 @@ def measured(directory: Path, kind: str, texts: list[str]) -> dict[str, float]:
     return found
 
 
+async def foretold() -> dict[str, float]:
+    """Median milliseconds of the response model for each size of batch, by the call that the pipeline makes."""
+    with tempfile.TemporaryDirectory() as directory:
+        rows = pq.read_table(simulate(Path(directory), 0, 1000)).to_pylist()
+    impressions = [dict.fromkeys(COLUMNS) | {name: row[name] for name in COLUMNS if name in row} for row in rows]
+    scorer = ResponseScorer(str(ROOT / "models" / "response"))
+    figures = {}
+    for size in BATCHES:
+        times = []
+        for at in range(200):
+            batch = [impressions[(at * size + number) % len(impressions)] for number in range(size)]
+            began = time.perf_counter()
+            await scorer.score(batch)
+            times.append(1000 * (time.perf_counter() - began))
+        figures[f"batch_{size}"] = statistics.median(times)
+    return figures
+
+
 def main() -> None:
     """Command line."""
     texts = [piece.template for piece in copybook.load(ROOT / "demo" / "copybook")][::7]
@@ -67,6 +93,9 @@ def main() -> None:
                 ours, theirs = (statistics.median(each[place][name] for each in runs) for place in (1, 0))
                 figures |= {f"{kind}_torch_{name}": round(theirs, 3), f"{kind}_onnx_{name}": round(ours, 3)}
                 figures[f"{kind}_{name.rsplit('_', 1)[0]}_ratio"] = round(ours / theirs, 3)
+    for name, milliseconds in asyncio.run(foretold()).items():
+        figures[f"response_{name}_ms"] = round(milliseconds, 3)
+        figures[f"response_{name}_ratio_to_sentiment"] = round(milliseconds / float(figures[f"sentiment_onnx_{name}_ms"]), 3)
     record("scoring", figures, 0, "python -m benchmarks.scoring")
 
 

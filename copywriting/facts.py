@@ -236,12 +236,17 @@ def discount_rate(price: Pricing, language: Language) -> str:
 
 def day_of(instant: datetime, locale: str) -> str:
     """The calendar day of an instant in the locale's market: 1月31日, 31 January."""
-    return str(format_skeleton("MMMMd", instant.astimezone(_zone(locale)), locale=_babel(locale)))
+    return str(format_skeleton("MMMMd", clock_in(instant, locale), locale=_babel(locale)))
+
+
+def clock_in(instant: datetime, locale: str) -> datetime:
+    """An instant by the clocks of the locale's market."""
+    return instant.astimezone(zone_of(locale))
 
 
 def day_in(instant: datetime, locale: str) -> date:
     """The calendar day of an instant in the locale's market."""
-    return instant.astimezone(_zone(locale)).date()
+    return clock_in(instant, locale).date()
 
 
 def phrase_facts(phrases: Sequence[str]) -> dict[str, Fact]:
@@ -250,7 +255,8 @@ def phrase_facts(phrases: Sequence[str]) -> dict[str, Fact]:
     return {slot: Fact(slot, phrase, phrase, "request/must_include", 0) for slot, phrase in named.items()}
 
 
-def _zone(locale: str) -> ZoneInfo:
+def zone_of(locale: str) -> ZoneInfo:
+    """The time zone of the locale's market: of its capital where it has several; UTC for one that is not known."""
     return ZoneInfo(_TIMEZONES.get(locale.rpartition("-")[2], "UTC"))
 
 

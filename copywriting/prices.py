@@ -42,6 +42,14 @@ def active_offer(product: Product, now: datetime) -> Offer | None:
     return offer if offer is not None and offer.starts <= now <= offer.ends and _gives(offer, product.price) else None
 
 
+def share_off(product: Product, now: datetime) -> float:
+    """What the running offer takes off the price of one piece, as a share of it: 0.2 for 20 % off, 0 where none does."""
+    offer = active_offer(product, now)
+    if offer is None or offer.kind not in REDUCING or offer.value is None or not product.price:
+        return 0.0
+    return float(offer.value / (100 if offer.kind == "percent_off" else product.price))
+
+
 def _gives(offer: Offer, price: Decimal | None) -> bool:
     if offer.kind == "gift":
         return bool(offer.gift and offer.gift.strip())

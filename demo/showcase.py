@@ -88,5 +88,5 @@ def show(console: Console, number: int, scene: Scene, answer: dict[str, Any]) ->
 
 
 def _scores(scores: dict[str, Any]) -> str:
-    names = ("utility", "persuasion", "sentiment", "image_fit")
+    names = ("utility", "persuasion", "sentiment", "image_fit", "response")
     return " ".join(f"{name} {scores[name]:.2f}" for name in names if scores[name] is not None)

@@ -53,6 +53,7 @@ class Catalogue:
         self._row_of = {product_id: row for row, product_id in enumerate(self.product_ids)}
         self._kinds, self._verticals = self._rows["kind"].to_pylist(), self._rows["vertical"].to_pylist()
         self._columns: dict[str, _Columns] = {}
+        self._shelf_prices: dict[tuple[str, str], NDArray[np.float64]] | None = None
         self._history = _PriceHistory(history if history is not None else schemas.PRICE_HISTORY.empty_table())
         self._product = lru_cache(_KEPT_PRODUCTS)(
             partial(_made, self._rows, self._history)
@@ -87,6 +88,19 @@ class Catalogue:
         """The product's kind, or its vertical where it has none."""
         row = next(iter(self._at[product_id].values()))
         return str(self._kinds[row] or self._verticals[row])
+
+    def vertical_of(self, product_id: str) -> str:
+        """The product's vertical."""
+        return str(self._verticals[next(iter(self._at[product_id].values()))])
+
+    def price_level(self, product: Product) -> float | None:
+        """Rank of a product's price within its kind in its locale: 0 the cheapest, 1 the dearest; None without a price."""
+        if product.price is None:
+            return None
+        if self._shelf_prices is None:
+            self._shelf_prices = _shelf_prices(self._rows)
+        prices = self._shelf_prices[product.kind or product.vertical, product.locale]
+        return float(np.searchsorted(prices, float(product.price))) / max(1, len(prices) - 1)
 
     def attribute_numbers(self) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
         """What products share, for recommenders: (names, for each product the numbers of its names). Names are `brand:…`, `category:…`,
@@ -189,6 +203,15 @@ def _made(rows: pa.Table, history: _PriceHistory, row: int) -> Product:
     sequences: dict[str, Any] = {key: tuple(record.pop(key)) for key in ("category", "certificates", "images", "videos")}
     points = history.of(record["product_id"], record["locale"], record["currency"])
     return Product(**record, **sequences, attributes=attributes, offer=Offer(**offer) if offer else None, price_history=points)
+
+
+def _shelf_prices(rows: pa.Table) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """The prices of each kind (or vertical, where a row has no kind) in each locale, ascending."""
+    shelves: dict[tuple[str, str], list[float]] = {}
+    for row in rows.select(["kind", "vertical", "locale", "price"]).to_pylist():
+        if row["price"] is not None:
+            shelves.setdefault((row["kind"] or row["vertical"], row["locale"]), []).append(float(row["price"]))
+    return {shelf: np.sort(prices) for shelf, prices in shelves.items()}
 
 
 def _price_quarters(rows: pa.Table, kinds: list[str]) -> list[int]:

@@ -17,10 +17,9 @@ from scipy.sparse import csr_matrix
 from copywriting.shopper import book
 from retrieval.catalogue import Catalogue
 from retrieval.encoder import TextEncoder, Vectors
+from retrieval.leanings import EVENT_WEIGHTS, MAX_INTERESTS
 
-EVENT_WEIGHTS = {"view": 1.0, "search": 2.0, "cart": 3.0, "purchase": 5.0, "review": 1.0}
 HALF_LIFE_DAYS = 30.0
-MAX_INTERESTS = 3
 _NO_SIGNAL = 1e-6  # a purchase and its cancellation leave rounding noise, not a direction
 
 PROFILES = pa.schema(

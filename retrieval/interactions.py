@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from retrieval import tables
 from retrieval.catalogue import Catalogue
-from retrieval.features import EVENT_WEIGHTS, consenting
+from retrieval.features import consenting
+from retrieval.leanings import EVENT_WEIGHTS
 from retrieval.recommenders.contract import VISIT_GAP_DAYS, History, Vectors
 
 _DAY_US = 86_400e6

@@ -17,9 +17,10 @@ from copywriting.shopper import Event, Shopper
 from retrieval.catalogue import Catalogue
 from retrieval.content_vectors import ContentReader
 from retrieval.encoder import TextEncoder, Vectors
-from retrieval.features import EVENT_WEIGHTS, HALF_LIFE_DAYS
+from retrieval.features import HALF_LIFE_DAYS
 from retrieval.index import VectorIndex
 from retrieval.interactions import context_of, event_weights
+from retrieval.leanings import EVENT_WEIGHTS
 from retrieval.recommenders.contract import History
 
 if TYPE_CHECKING:

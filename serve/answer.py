@@ -7,13 +7,10 @@ from copywriting.check import Claim
 from copywriting.diversity import self_bleu
 from copywriting.law import Verdict
 from copywriting.principles import EVIDENCE, appeals_of
-from serve.exchange import Found
+from serve.exchange import Found, ResponseScore
 from serve.messages import Choice, ClaimOut, CopyAnswer, CopyRequest, Explanation, Notice, ProductOut, Refused, Scores, Usage, VerdictOut
 from serve.ranking import Judgement
 from serve.trace import Candidate, Trace
-
-PRINCIPLE_SHOWN = 0.5
-"""From this score on a principle counts among the reasons of a choice."""
 
 
 def build_answer(
@@ -92,7 +89,7 @@ def _notices(request: CopyRequest, found: Found, brief: Brief) -> list[Notice]:
 
 
 def _choice(event_id: str, number: int, candidate: Candidate, judgement: Judgement) -> Choice:
-    copy, shown = candidate.copy, _principles_shown(judgement)
+    copy, shown = candidate.copy, judgement.persuasion.shown if judgement.persuasion else {}
     return Choice.model_construct(
         variant_id=f"{event_id}-{number + 1}",
         origin=candidate.origin,
@@ -104,7 +101,12 @@ def _choice(event_id: str, number: int, candidate: Candidate, judgement: Judgeme
         compliance=[_verdict(verdict) for verdict in copy.verdicts],
         appeals=list(appeals_of(shown)),
         image=judgement.image.path if judgement.image else None,
-        reasons=[*(f"persuades by {name} ({value:.2f})" for name, value in shown.items()), *map(str, judgement.answers), *copy.repairs],
+        reasons=[
+            *(f"persuades by {name} ({value:.2f})" for name, value in shown.items()),
+            *_likelier(judgement.response),
+            *map(str, judgement.answers),
+            *copy.repairs,
+        ],
     )
 
 
@@ -130,13 +132,15 @@ def _scores(judgement: Judgement) -> Scores:
         sentiment=round(judgement.mood_fit, 4) if judgement.mood_fit is not None else None,
         sentiment_label=sentiment.label if sentiment else None,
         image_fit=round(image.fit, 4) if image and image.fit is not None else None,
+        response=round(judgement.response.probability, 4) if judgement.response else None,
     )
 
 
-def _principles_shown(judgement: Judgement) -> dict[str, float]:
-    """Those above `PRINCIPLE_SHOWN`, strongest first."""
-    shown = judgement.persuasion.principles if judgement.persuasion else {}
-    return {name: value for name, value in sorted(shown.items(), key=lambda item: -item[1]) if value >= PRINCIPLE_SHOWN}
+def _likelier(response: ResponseScore | None) -> list[str]:
+    """Said where a text is likelier than usual to be answered."""
+    if response is None or response.probability <= response.usually:
+        return []
+    return [f"{response.outcome} {response.probability:.1%} likely ({response.usually:.1%} usually)"]
 
 
 def _verdict(verdict: Verdict) -> VerdictOut:

@@ -7,7 +7,8 @@
              ├─ Generator     vLLM: drafts with slots
              ├─ Persuasion ┐  rerankers, batched
              ├─ Sentiment  ┘
-             └─ Fusion        CLIP: the picture for the copy
+             ├─ Fusion        CLIP: the picture for the copy
+             └─ (response)    chance of a click, where a model is named: NumPy, in Ingress itself
 
 Replicas, autoscaling and resources have defaults here; a config file overrides them under `deployments:`.
 """
@@ -28,6 +29,7 @@ from retrieval.catalogue import Catalogue
 from serve.config import GraphSettings, parse
 from serve.ingress import Ingress
 from serve.scorers import SCORERS
+from serve.scorers.response import opened
 from serve.stages import FusionStage, GeneratorStage, RetrievalStage, ScorerStage, StateStage
 
 _AUTOSCALING = {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 8, "upscale_delay_s": 5}
@@ -84,6 +86,8 @@ def preflight(settings: GraphSettings) -> dict[str, str]:
             if _offline() and kind != "clip":  # open_clip has names of its own
                 verified_model(str(model), kind)
             versions[kind] = str(model)
+    if settings.response:
+        versions["response"] = opened(current(Path(settings.response.model))).version
     return versions
 
 

@@ -12,6 +12,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentRes
 
 from serve.errors import Problem, StageUnavailable
 from serve.pipeline import Stages
+from serve.scorers.response import ResponseScorer
 
 
 async def call(stage: str, response: DeploymentResponse) -> Any:
@@ -56,8 +57,9 @@ def calls(
     persuasion: DeploymentHandle,
     sentiment: DeploymentHandle,
     fusion: DeploymentHandle,
+    response: ResponseScorer | None = None,
 ) -> Stages:
-    """The pipeline's view of the deployments."""
+    """The pipeline's view of the deployments, and of the response model beside it where one serves."""
     return Stages(
         shopper=stage("state", state.read),
         find=stage("retrieval", retrieval.find),
@@ -66,4 +68,5 @@ def calls(
         persuasion=stage("persuasion", persuasion.score),
         sentiment=stage("sentiment", sentiment.score),
         images=stage("fusion", fusion.match),
+        response=response.score if response else None,
     )

@@ -87,6 +87,12 @@ class ClipSettings(_Settings):
     threads: int = Field(1, ge=1)
 
 
+class ResponseSettings(_Settings):
+    """The response model, in the process of every Ingress replica."""
+
+    model: ModelName = Field(description="model directory that `python -m train.response` made, or registry of its versions")
+
+
 class GraphSettings(_Settings):
     """Everything that `serve.app:build` needs."""
 
@@ -101,6 +107,7 @@ class GraphSettings(_Settings):
     persuasion: ScorerSettings
     sentiment: ScorerSettings
     clip: ClipSettings
+    response: ResponseSettings | None = Field(None, description="what shoppers' answers taught; null: the other scores decide alone")
 
 
 def parse(args: dict[str, Any]) -> GraphSettings:

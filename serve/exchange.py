@@ -31,9 +31,10 @@ class Found:
     """The shopper, ranked products with score and reason, and the shopper's last purchase in the answer's locale.
 
     `new_shopper` says that the id of the request is in no table and no database. `shelves` tells vertical and kind of the products that
-    the shopper reviewed; `market` holds the rows of the market table that are on about now in the locale; `index` is the version
-    that found the products, `also` the other products of a bundle, `passages` what the merchant
-    knows about the question, `search_ms` the time within the stage."""
+    the shopper reviewed; `market` holds the rows of the market table that are on about now in the locale; `leanings` are the shopper's
+    by vertical (`retrieval/leanings.py`), `price_levels` rank each product's price within its kind; `index` is the version that found the
+    products, `also` the other products of a bundle, `passages` what the merchant knows about the question, `search_ms` the time within
+    the stage."""
 
     shopper: Shopper
     locale: str
@@ -42,6 +43,8 @@ class Found:
     new_shopper: bool = False
     shelves: Mapping[str, Shelf] = field(default_factory=dict)
     market: tuple[MarketRow, ...] = ()
+    leanings: Mapping[str, float] = field(default_factory=dict)
+    price_levels: Mapping[str, float | None] = field(default_factory=dict)
     index: str = ""
     search_ms: float = 0.0
     also: tuple[Product, ...] = ()
@@ -129,12 +132,21 @@ class Drafts:
         return Drafts(self.texts + more.texts, *tokens, cached, more.version or self.version)
 
 
+PRINCIPLE_SHOWN = 0.5
+"""From this score on a text appeals to a principle."""
+
+
 @dataclass(frozen=True, slots=True)
 class PersuasionScore:
     """How persuasive a text is, and how much of each principle it shows; all in [0, 1]."""
 
     persuasive: float
     principles: dict[str, float]
+
+    @property
+    def shown(self) -> dict[str, float]:
+        """The principles that the text appeals to, strongest first."""
+        return {name: value for name, value in sorted(self.principles.items(), key=lambda item: -item[1]) if value >= PRINCIPLE_SHOWN}
 
     def is_sound(self) -> bool:
         """Are all values probabilities? A NaN is not."""
@@ -170,3 +182,22 @@ class ImageMatch:
     def is_sound(self) -> bool:
         """Is the fit a probability, or absent? A NaN is neither."""
         return self.fit is None or 0 <= self.fit <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseScore:
+    """How likely this shopper answers a text with the `outcome` (click, conversion), and how likely anybody `usually` does."""
+
+    outcome: str
+    probability: float
+    usually: float
+
+    def is_sound(self) -> bool:
+        """Are both probabilities? A NaN is not."""
+        return 0 <= self.probability <= 1 and 0 < self.usually < 1
+
+    @property
+    def lift(self) -> float:
+        """What sets it apart from the usual, in [0, 1]: 0.5 for what is as likely as usual, 0.67 for twice the odds."""
+        odds, usual = self.probability * (1 - self.usually), self.usually * (1 - self.probability)
+        return odds / (odds + usual)

@@ -22,6 +22,7 @@ from serve.exchange import Serving
 from serve.framing import BATCH, framed
 from serve.messages import CopyAnswer, CopyRequest, VoiceOut
 from serve.pipeline import Pipeline
+from serve.scorers.response import ResponseScorer
 from serve.screen import Shown
 from serve.sse import streamed
 from serve.telemetry import telemetry
@@ -31,6 +32,7 @@ from serve.voices import Voices
 READY_TIMEOUT_S = 2.0
 _TOLD_BY = {"retrieval": "index", "generator": "generator", "persuasion": "persuasion", "sentiment": "sentiment", "fusion": "clip"}
 """Which stage tells the version of which artefact: with everything that it gives."""
+_RESPONSE = "response"
 
 api = framed(FastAPI(title="Suasion", version="1", summary="Personalised, persuasive marketing copy whose every claim is proved."))
 
@@ -54,15 +56,16 @@ class Ingress:
         nodes = {"retrieval": retrieval, "generator": generator, "persuasion": persuasion, "sentiment": sentiment, "fusion": fusion}
         self._handles = {"state": state, **nodes}
         self._intake = Intake(stage("retrieval", retrieval.known), stage("state", state.record))
+        self._response = ResponseScorer(settings.response.model) if settings.response else None
         self._voices = Voices(settings.generator.voices, settings.generator.voice_rank)
         pieces = load(settings.copybook)
         get_used_to((piece.template, piece.language) for piece in pieces)
         self._pipeline = Pipeline(
-            calls(**self._handles),
+            calls(**self._handles, response=self._response),
             Templates(pieces),
             prompt_style=settings.generator.prompt_style,
             spare_drafts=settings.generator.spare_drafts,
-            versions={kind: version for kind, version in versions.items() if kind not in _TOLD_BY.values()},
+            versions={kind: version for kind, version in versions.items() if kind not in (*_TOLD_BY.values(), _RESPONSE)},
             voices=self._voices,
         )
 
@@ -137,6 +140,8 @@ class Ingress:
         states = {stage: state for stage, (state, _) in told.items()}
         ready = all(state == "ready" for state in states.values())
         artefacts = {kind: told[stage][1] for stage, kind in _TOLD_BY.items()}
+        if self._response:  # in this process, so it answers whenever this does
+            artefacts[_RESPONSE] = self._response.serving()
         body = {
             "status": "ready" if ready else "not ready",
             "stages": states,

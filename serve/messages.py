@@ -154,6 +154,7 @@ class Scores(_Message):
     sentiment: float | None = None
     sentiment_label: str | None = None
     image_fit: float | None = None
+    response: float | None = Field(None, description="chance of a click (or what the response model foretells); null without such a model")
 
 
 class Choice(_Message):

@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from copywriting.brief import Brief
 from copywriting.concerns import answers_in
-from copywriting.product import Product
 from copywriting.prompt import PromptStyle
 from copywriting.shopper import Shopper, anonymous
 from feedback.records import Profile
@@ -25,9 +24,10 @@ from serve.answer import build_answer
 from serve.assignment import Assignment
 from serve.briefing import briefed, question_of
 from serve.errors import StageUnavailable, invalid, unavailable
-from serve.exchange import Adapter, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, Scored, SentimentScore
+from serve.exchange import Adapter, DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, ResponseScore, Scored, SentimentScore
+from serve.impressions import Impression, impressions
 from serve.messages import CopyAnswer, CopyRequest
-from serve.ranking import Judgement, judge, order
+from serve.ranking import Judgement, judge, mood_fit, order
 from serve.screen import Screen, Shown
 from serve.shoppers import described, remembered
 from serve.templates import Templates
@@ -35,7 +35,7 @@ from serve.trace import Candidate, Trace
 from serve.voices import Voices
 
 Value = TypeVar("Value")
-Judged = TypeVar("Judged", PersuasionScore, SentimentScore, ImageMatch)
+Judged = TypeVar("Judged", PersuasionScore, SentimentScore, ImageMatch, ResponseScore)
 
 SCORING_RESERVE_S = 0.25
 """What generation leaves of a deadline to checking, scoring and pairing."""
@@ -56,6 +56,8 @@ class Stages:
     persuasion: Callable[[Sequence[str]], Awaitable[Scored[PersuasionScore]]]
     sentiment: Callable[[Sequence[str]], Awaitable[Scored[SentimentScore]]]
     images: Callable[[Sequence[str], Sequence[str]], Awaitable[Scored[ImageMatch]]]
+    response: Callable[[Sequence[Impression]], Awaitable[Scored[ResponseScore]]] | None = None
+    """None where no response model serves."""
 
 
 class Pipeline:
@@ -101,11 +103,10 @@ class Pipeline:
             shopper = await self._shopper(request, now, trace)
             found = await self._find(request, shopper, trace)
             found, brief, facts = briefed(request, found, now, voice.guide if voice else None)
-            product = found.products[0][0]
             seed = request.seed if request.seed is not None else int(event_id[:8], 16) % 2**31
             assignment = Assignment(request, brief, facts, seed, self._templates, trace)
             candidates = await self._candidates(assignment, voice.adapter if voice else None, screen)
-            judgements = await self._judge(candidates, product, brief, trace)
+            judgements = await self._judge(candidates, found, brief, now, trace)
             ranking = order([c.copy.text for c in candidates], [j.utility for j in judgements], request.n)
             ranking.sort(key=lambda i: candidates[i].origin == "template")  # what fills a place comes after what was written for it
         versions = self._versions | trace.versions | ({f"voice:{voice.guide.name}": voice.version} if voice else {})
@@ -192,21 +193,28 @@ class Pipeline:
                     screen.show(text)
         raise StageUnavailable("generator", "ended without drafts")
 
-    async def _judge(self, candidates: Sequence[Candidate], product: Product, brief: Brief, trace: Trace) -> list[Judgement]:
-        """6, 7 and 8: scores and images in parallel, then one utility for each candidate."""
-        texts = [candidate.copy.text for candidate in candidates]
+    async def _judge(self, candidates: Sequence[Candidate], found: Found, brief: Brief, now: datetime, trace: Trace) -> list[Judgement]:
+        """6, 7 and 8: scores and images in parallel, what they foretell of the shopper's response, then one utility for each candidate."""
+        texts, product = [candidate.copy.text for candidate in candidates], found.products[0][0]
         with trace.timed("scoring"):
-            persuasion, sentiment, images = await asyncio.gather(
+            scored = await asyncio.gather(
                 self._for_each(texts, trace, "persuasion", "persuasion", self._stages.persuasion(texts)),
                 self._for_each(texts, trace, "sentiment", "sentiment", self._stages.sentiment(texts)),
                 self._for_each(texts, trace, "fusion", "clip", self._stages.images(texts, product.images)),
             )
-        for problem in dict.fromkeys(problem for match in images or () for problem in match.problems):
-            trace.degraded.append(f"fusion: {problem}")
         none = [None] * len(texts)
+        persuasion, sentiment, images = (scored[0] or none, scored[1] or none, scored[2] or none)
+        for problem in dict.fromkeys(problem for match in images if match for problem in match.problems):
+            trace.degraded.append(f"fusion: {problem}")
+        responses: Sequence[ResponseScore | None] | None = None
+        if self._stages.response is not None:
+            moods = [mood_fit(score, brief.tone, brief.intent) if score else None for score in sentiment]
+            rows = impressions(found, brief, now, candidates, persuasion, moods, images)
+            with trace.timed("response"):
+                responses = await self._for_each(texts, trace, "response", "response", self._stages.response(rows))
         return [
-            judge(p, s, i, brief.tone, brief.intent, answers_in(candidate.copy, brief))
-            for candidate, p, s, i in zip(candidates, persuasion or none, sentiment or none, images or none, strict=True)
+            judge(p, s, i, brief.tone, brief.intent, answers_in(candidate.copy, brief), r)
+            for candidate, p, s, i, r in zip(candidates, persuasion, sentiment, images, responses or none, strict=True)
         ]
 
     async def _for_each(

@@ -91,8 +91,12 @@ class RetrievalStage:
         products = tuple((r.product, r.score, r.reason) for r in ranked)
         market = self._market.near(day_in(datetime.now(UTC), locale), locale)
         shelves = self._shelves(shopper, recommender)
+        levels = {product.product_id: recommender.catalogue.price_level(product) for product, _, _ in products}
+        leanings = self._leanings(shopper, recommender)
         took_ms = round((time.perf_counter() - began) * 1000, 3)
-        return Found(shopper, locale, products, recent, new, shelves, market, recommender.card.version, took_ms, also, passages)
+        return Found(
+            shopper, locale, products, recent, new, shelves, market, leanings, levels, recommender.card.version, took_ms, also, passages
+        )
 
     def _also(
         self, query: FindQuery, products: Sequence[Product], locale: str, recommender: "Recommender", shopper: Shopper
@@ -122,6 +126,16 @@ class RetrievalStage:
         known = (product_id for product_id in sorted(reviewed) if product_id in recommender.catalogue)
         products = (recommender.catalogue.product(product_id, DEFAULT_LOCALE) for product_id in known)
         return {product.product_id: (product.vertical, product.kind) for product in products}
+
+    def _leanings(self, shopper: Shopper, recommender: "Recommender") -> dict[str, float]:
+        """The verticals of what the shopper did lately; nothing of those who don't consent, for they carry no events."""
+        from retrieval.leanings import leanings
+
+        catalogue = recommender.catalogue
+        known = (
+            (event.kind, event.product_id) for event in shopper.events if event.product_id is not None and event.product_id in catalogue
+        )
+        return leanings((kind, catalogue.vertical_of(product_id)) for kind, product_id in known)
 
     def _indexed(self, shopper: Shopper, recommender: "Recommender") -> Shopper:
         """A shopper of the database with what the index knows from before their last events. What they sent back since is not theirs."""

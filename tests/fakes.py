@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,8 @@ from copywriting.shopper import Shopper, anonymous
 from feedback.records import Profile
 from retrieval import schemas, tables
 from serve.errors import StageUnavailable
-from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, Scored, SentimentScore
+from serve.exchange import DraftQuery, Drafts, FindQuery, Found, ImageMatch, PersuasionScore, ResponseScore, Scored, SentimentScore
+from serve.impressions import Impression
 from serve.pipeline import Stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -189,7 +190,8 @@ def make_shop(
 
 
 class FakeStages:
-    """The six stages with answers that a test sets; the database knows nobody unless told otherwise.
+    """The stages with answers that a test sets; the database knows nobody unless told otherwise, and no response model serves without
+    `chance`, which says of an impression how likely a click is (0.1 usually).
 
     `delays` (seconds) and `failures` (reasons) are keyed by stage; calls are kept."""
 
@@ -208,6 +210,7 @@ class FakeStages:
         matches: Sequence[ImageMatch] | None = None,
         also: Sequence[Product] = (),
         passages: Sequence[Passage] = (),
+        chance: Callable[[Impression], float] | None = None,
     ) -> None:
         self.found = Found(
             shopper or anonymous(),
@@ -221,14 +224,15 @@ class FakeStages:
         self.profile = profile
         self.drafts = Drafts(tuple(drafts), prompt_tokens=40, output_tokens=20 * len(drafts))
         self.persuasive = persuasive or {}
-        self.delays, self.failures, self.matches = delays or {}, failures or {}, matches
+        self.delays, self.failures, self.matches, self.chance = delays or {}, failures or {}, matches, chance
         self.calls: dict[str, list[Any]] = {}
         self.cancelled: set[str] = set()
         self.versions: Mapping[str, str] = {}
 
     def stages(self) -> Stages:
         """The pipeline's view."""
-        return Stages(self.shopper, self.find, self.draft, self.stream, self.persuasion, self.sentiment, self.images)
+        response = self.response if self.chance else None
+        return Stages(self.shopper, self.find, self.draft, self.stream, self.persuasion, self.sentiment, self.images, response)
 
     async def shopper(self, shopper_id: str, now: datetime) -> Profile | None:
         await self._arrive("state", (shopper_id, now))
@@ -267,6 +271,11 @@ class FakeStages:
         await self._arrive("fusion", (texts, images))
         matches = self.matches or [ImageMatch(images[0] if images else None, 0.6 if images else None) for _ in texts]
         return Scored(matches, self._version("fusion"))
+
+    async def response(self, rows: Sequence[Impression]) -> Scored[ResponseScore]:
+        await self._arrive("response", rows)
+        assert self.chance
+        return Scored([ResponseScore("click", self.chance(row), 0.1) for row in rows], self._version("response"))
 
     def _version(self, stage: str) -> str:
         return self.versions.get(stage, "")

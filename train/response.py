@@ -53,8 +53,10 @@ class ResponseConfig(ModelsConfig):
             raise ValueError(
                 f"private with model = {self.model!r}: name one of {PRIVATE_MODELS}; trees, and a choice among models, tell too much"
             )
-        if self.features == "auto":
-            raise ValueError("private with features = 'auto': the choice would look at the rows; name the columns, features: [channel, …]")
+        if not isinstance(self.features, tuple):
+            raise ValueError(
+                f"private with features = {self.features!r}: the choice would look at the rows; name the columns, features: [channel, …]"
+            )
         if self.propensity is not None:
             raise ValueError(f"private with propensity = {self.propensity!r}: the weights' mean is taken over all rows; leave it out")
         return self
@@ -95,7 +97,7 @@ def fit_private(
 def _calibrated(name: ModelName, scorer: Machine | Trees, encoding: Encoding, validation: Examples, config: ModelsConfig) -> Candidate:
     logits = scorer.logits(encoding, validation.rows)
     calibration, loss = calibrated(logits, validation.happened, validation.weights, config.seed)
-    return Candidate(name, ResponseModel(config.outcome, encoding, scorer, calibration), loss)
+    return Candidate(name, ResponseModel(config.outcome, encoding, scorer, calibration, validation.rate), loss)
 
 
 def make(config: ResponseConfig) -> Card:

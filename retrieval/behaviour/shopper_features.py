@@ -18,7 +18,7 @@ from retrieval.behaviour.sessions import Numbers
 from retrieval.behaviour.trail import KIND, Flags, Trail
 from retrieval.cleaning import codes
 from retrieval.expressions import column
-from retrieval.features import EVENT_WEIGHTS
+from retrieval.leanings import EVENT_WEIGHTS
 from retrieval.schemas import SHOPPER_FEATURES
 
 DAY_US = 86_400_000_000

@@ -40,7 +40,7 @@ def stump(*, feature: int, threshold: float = np.inf, group: int = -1, ways: np.
 
 
 def model(scorer: Machine | Trees, calibration: Calibration | None = None) -> ResponseModel:
-    return ResponseModel("click", ENCODING, scorer, calibration or Calibration())
+    return ResponseModel("click", ENCODING, scorer, calibration or Calibration(), 0.1)
 
 
 def log_odds(chances: np.ndarray) -> np.ndarray:

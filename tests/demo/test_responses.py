@@ -9,15 +9,24 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from artifacts.impression import COLUMNS
 from copywriting.channels import CHANNELS
+from copywriting.check import Copy
+from copywriting.facts import clock_in
 from copywriting.principles import PRINCIPLES
+from copywriting.shopper import Shopper
 from demo import training_data
 from demo.response_law import Shown, click_log_odds, conversion_log_odds
 from demo.responses import DAYS, SCHEMA, write_responses
 from retrieval import tables
+from retrieval.catalogue import Catalogue
 from retrieval.features import consenting
+from retrieval.leanings import leanings
+from serve.exchange import Found, PersuasionScore
+from serve.impressions import impressions
+from serve.trace import Candidate
 from tests.demo.conftest import TODAY
-from tests.fakes import ROOT
+from tests.fakes import ROOT, brief_for, facts_for
 
 NOW = datetime.datetime.combine(TODAY, datetime.time(tzinfo=datetime.UTC))
 COUNT = 6000
@@ -50,7 +59,10 @@ def test_impressions_lie_in_the_four_weeks_after_the_shops_events_in_order(shop:
     instants = [row["at"] for row in rows]
     assert instants == sorted(instants)
     assert tables.read(shop, "events")["at"].to_pylist()[-1] < instants[0]
-    assert instants[-1] < NOW + datetime.timedelta(days=DAYS + 1)
+    clocks = [clock_in(row["at"], row["locale"]) for row in rows]
+    assert [clock.hour for clock in clocks] == [row["hour"] for row in rows]
+    days = {(clock.date() - TODAY).days for clock in clocks}
+    assert (min(days), max(days)) == (1, DAYS)
     assert len({row["event_id"] for row in rows}) == COUNT
 
 
@@ -68,6 +80,28 @@ def test_rows_are_of_the_shop_and_name_its_channels_and_principles(shop: Path, r
         assert row["channel"] in CHANNELS and 1 <= len(row["principles"]) <= 2 and set(row["principles"]) <= set(PRINCIPLES)
         assert 0 <= row["discount"] < 1 and 0 <= row["price_level"] <= 1 and 0 <= row["affinity"] <= 1
     assert any(row["discount"] > 0 for row in rows) and any(row["age_band"] is None for row in rows)
+
+
+def test_a_row_says_of_an_impression_what_the_graph_says(shop: Path, rows: list[dict]):
+    """A model that learned from one serves in the other."""
+    catalogue = Catalogue.read(shop)
+    done = defaultdict(list)
+    for event in tables.read(shop, "events").to_pylist():
+        if event["product_id"]:
+            done[event["shopper_id"]].append((event["kind"], catalogue.vertical_of(event["product_id"])))
+    for row in rows[:: COUNT // 200]:
+        product = catalogue.product(row["product_id"], row["locale"])
+        shopper = Shopper(row["shopper_id"], row["locale"], True, {key: row[key] for key in ("age_band", "gender") if row[key]})
+        levels = {product.product_id: catalogue.price_level(product)}
+        found = Found(shopper, row["locale"], ((product, 1.0, ""),), None, leanings=leanings(done[row["shopper_id"]]), price_levels=levels)
+        brief = brief_for(product, facts_for(product), channel=row["channel"])
+        score = PersuasionScore(row["persuasion"], dict.fromkeys(row["principles"], 0.9))
+        candidate = Candidate(Copy("", "", {}, ()), "model")
+        (served,) = impressions(found, brief, row["at"], [candidate], [score], [row["sentiment"]], [None])
+        shared = COLUMNS.keys() & row.keys()
+        assert COLUMNS.keys() - shared == {"weekday", "brand", "tone", "occasion", "image_fit", "characters"}
+        rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in served.items()}
+        assert {name: rounded[name] for name in shared} == {name: row[name] for name in shared}
 
 
 def test_a_principle_is_used_only_with_its_evidence(shop: Path, rows: list[dict]):

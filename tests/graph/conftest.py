@@ -1,5 +1,5 @@
 """The real graph, once for all tests of this folder: sample shop, FAISS, vLLM, rerankers and CLIP with the shipped models, of which
-generator, sentiment and CLIP come from registries."""
+generator, sentiment, CLIP and the response model come from registries."""
 
 import shutil
 import socket
@@ -16,6 +16,8 @@ from feedback.load import load
 from retrieval.build import build_index
 from serve.config import ROOT
 from serve.launch import Server, running
+
+KINDS = ("generator", "sentiment", "clip", "response")
 
 
 def free_port() -> int:
@@ -39,9 +41,9 @@ def sample_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def registries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root of versions for each of three kinds, with the shipped model in it."""
+    """A root of versions for each of these kinds, with the shipped model in it."""
     directory = tmp_path_factory.mktemp("registries")
-    for kind in ("generator", "sentiment", "clip"):
+    for kind in KINDS:
         publish(directory / kind, shutil.copytree(ROOT / "models" / kind, directory / "new"), kind)
     return directory
 
@@ -53,7 +55,7 @@ def graph(sample_shop: Path, registries: Path, tmp_path_factory: pytest.TempPath
     config["http_options"]["port"] = free_port()
     args = config["applications"][0]["args"]
     args |= {"shop": str(sample_shop / "shop"), "index": str(sample_shop / "index"), "state": f"sqlite:///{sample_shop}/state.db"}
-    for kind in ("generator", "sentiment", "clip"):
+    for kind in KINDS:
         args[kind]["model"] = str(registries / kind)
     directory = tmp_path_factory.mktemp("config")
     path = directory / "graph.yaml"

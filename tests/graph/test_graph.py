@@ -55,7 +55,7 @@ def test_six_scenes_are_answered_in_their_language_with_every_stage(graph: Serve
         best = answer["choices"][0]
         assert best["origin"] == "model"
         assert best["image"].startswith("media/")
-        assert all(best["scores"][name] is not None for name in ("utility", "persuasion", "sentiment", "image_fit"))
+        assert all(best["scores"][name] is not None for name in ("utility", "persuasion", "sentiment", "image_fit", "response"))
     personalised = [answer["personalised"] for answer in answers]
     assert personalised[0] and not personalised[3] and not personalised[4]
     assert answers[4]["notices"][0]["field"] == "shopper_id"

@@ -86,15 +86,16 @@ def asking(graph: Server) -> Iterator[Asking]:
 def another(kind: str, directory: Path, labels: dict[str, str] | None = None) -> Path:
     """The shipped model, written in other bytes, and with other labels where they are given."""
     shutil.copytree(ROOT / "models" / kind, directory)
-    tokenizer, config = directory / "tokenizer_config.json", directory / "config.json"
-    tokenizer.write_text(json.dumps(json.loads(tokenizer.read_text()), indent=7))
+    written = directory / ("response.json" if kind == "response" else "tokenizer_config.json")
+    written.write_text(json.dumps(json.loads(written.read_text()), indent=7))
+    config = directory / "config.json"
     if labels:
         config.write_text(json.dumps(json.loads(config.read_text()) | {"id2label": labels}))
     write_card(directory, kind=kind, name="another", command="pytest", seed=0)
     return directory
 
 
-@pytest.mark.parametrize("kind", ["sentiment", "clip", "generator"])
+@pytest.mark.parametrize("kind", ["sentiment", "clip", "response", "generator"])
 def test_a_model_is_published_and_rolled_back_without_a_failed_request(graph: Server, registries: Path, tmp_path: Path, kind: str) -> None:
     root = registries / kind
     first = current(root).name.removeprefix("v-")
@@ -125,7 +126,7 @@ def test_a_model_that_the_graph_can_not_use_is_refused_and_the_operator_told(gra
     assert told["refused"]["sentiment"].startswith(f"{bad.name} is refused (ValueError: sentiment model")
     assert "['calm', 'cross', 'merry']" in told["refused"]["sentiment"]
     assert (told["status"], told["versions"]["sentiment"]) == ("ready", serving)
-    assert told["versions"].keys() == {"index", "generator", "persuasion", "sentiment", "clip"}
+    assert told["versions"].keys() == {"index", "generator", "persuasion", "sentiment", "clip", "response"}
     with asking(graph) as client:
         client.until(lambda answer: answer["versions"]["sentiment"] == serving)
     assert client.failures == []

@@ -4,7 +4,7 @@ import pytest
 
 from copywriting.concerns import Answer
 from copywriting.principles import PRINCIPLES
-from serve.exchange import ImageMatch, PersuasionScore, SentimentScore
+from serve.exchange import ImageMatch, PersuasionScore, ResponseScore, SentimentScore
 from serve.ranking import MOST_ANSWERED, WEIGHTS, judge, mood_fit, order
 
 PERSUASIVE = PersuasionScore(0.8, dict.fromkeys(PRINCIPLES, 0.1))
@@ -15,6 +15,8 @@ def test_utility_is_the_weighted_mean_of_all_scores():
     judgement = judge(PERSUASIVE, HAPPY, ImageMatch("a.jpg", 0.5), "warm", None)
     assert judgement.utility == pytest.approx(0.5 * 0.8 + 0.3 * 0.95 + 0.2 * 0.5)
     assert sum(WEIGHTS.values()) == pytest.approx(1)
+    foretold = judge(PERSUASIVE, HAPPY, ImageMatch("a.jpg", 0.5), "warm", None, response=ResponseScore("click", 0.25, 0.1))
+    assert foretold.utility == pytest.approx(0.25 * judgement.utility + 0.75 * 0.75)  # a third beside a ninth: three times the odds
 
 
 def test_a_missing_score_counts_neither_for_nor_against():

@@ -32,6 +32,7 @@ def test_the_target_trains_every_shipped_model():
         "models/generator",
         "models/persuasion",
         "models/recommender",
+        "models/response",
         "models/sentiment",
         "models/tokenizer",
     ]

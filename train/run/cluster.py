@@ -3,10 +3,12 @@
 The cluster is the one that RAY_ADDRESS names; without it one is started on this machine for the run alone, in a temporary directory of its
 own: Ray Train looks for its cluster in that directory to see whether a run is still alive, and in the one that all clusters of a machine
 share it finds the cluster that was started last. It would ask that one, be told that there is no such run, and take the workers' places
-away.
+away. For the same reason its dashboard, which is switched off, has a port where nobody answers: Ray names 8265 all the same, where the
+dashboard of a graph that serves on this machine would answer for it.
 """
 
 import os
+import socket
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -48,11 +50,19 @@ def start(cpus: int, environment: Mapping[str, str] | None = None) -> None:
             "local",
             num_cpus=cpus,
             include_dashboard=False,
+            dashboard_port=_unused_port(),
             log_to_driver=False,
             logging_level="ERROR",
             runtime_env={"env_vars": dict(environment or {})},
         )
         (directory / "ray" / "ray_current_cluster").write_text(ray.get_runtime_context().gcs_address, encoding="utf-8")
+
+
+def _unused_port() -> int:
+    """A port that nothing listens on, from the range that the kernel hands out: no dashboard is ever given one of these."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @contextmanager

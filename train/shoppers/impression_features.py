@@ -2,7 +2,8 @@
 
 `features: auto` goes by type: texts, booleans and integers with few values are categories, lists are lists of names, other numbers are
 numbers. Left out are instants, what is different in every row (ids), what never changes, and what is known only after the impression:
-four names, and a column that by itself tells nearly always what happened is refused.
+four names, and a column that by itself tells nearly always what happened is refused. `features: served` does the same with those columns
+alone that the serving graph knows (`artifacts/impression.py`).
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.metrics import roc_auc_score
 
+from artifacts.impression import COLUMNS
 from artifacts.response_features import Category, Encoding, Names, Number, amount, names_in, word
 from train.run.settings import ConfigError
 
@@ -37,9 +39,9 @@ class FeaturesConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    features: Literal["auto"] | tuple[str, ...] = "auto"
+    features: Literal["auto", "served"] | tuple[str, ...] = "auto"
     leave_out: tuple[str, ...] = ()
-    """Columns that `auto` must not read."""
+    """Columns that `auto` and `served` must not read."""
     fewest: int = Field(default=10, ge=1)
     """Rows of training below which a value of a category counts as rare."""
     most_levels: int = Field(default=4096, ge=1)
@@ -49,13 +51,15 @@ class FeaturesConfig(BaseModel):
 def chosen(table: pa.Table, config: FeaturesConfig, taken: Mapping[str, str]) -> dict[str, Kind]:
     """Column → how it is read. `taken` are columns that the settings give another part: setting → column. Raises ConfigError where a column
     is missing or can't be read, or nothing is left to read."""
-    if config.features == "auto":
+    if not isinstance(config.features, tuple):
         if unknown := sorted(set(config.leave_out) - set(table.column_names)):
             raise ConfigError(f"leave_out = {unknown[0]!r}: the table has no such column; name some of {table.column_names}")
         refused = set(taken.values()) | set(config.leave_out) | AFTERWARDS
-        found = {name: kind for name in table.column_names if name not in refused and (kind := _kind(plain(table[name]), auto=True))}
+        offered = [name for name in table.column_names if name not in refused and (config.features == "auto" or name in COLUMNS)]
+        found = {name: kind for name in offered if (kind := _kind(plain(table[name]), auto=True))}
         if not found:
-            raise ConfigError(f"features = 'auto': no column of {table.column_names} tells anything; name the columns to read")
+            remedy = "name the columns to read" if config.features == "auto" else f"name columns as the graph does: {list(COLUMNS)}"
+            raise ConfigError(f"features = {config.features!r}: no column of {table.column_names} tells anything; {remedy}")
         return found
     named: dict[str, Kind] = {}
     for name in config.features:
@@ -107,7 +111,7 @@ def refuse_afterthoughts(columns: Mapping[str, Sequence[Any]], kinds: Mapping[st
         guess = np.where(enough, rates[groups], happened.mean())
         if (auc := float(roc_auc_score(happened, guess))) > _TOO_GOOD:
             raise ConfigError(
-                f"features = 'auto': {name!r} alone foretells {auc:.1%} of all pairs right, as what is known only afterwards does; "
+                f"features: {name!r} alone foretells {auc:.1%} of all pairs right, as what is known only afterwards does; "
                 f"--set leave_out='[{name}]', or if it is known before, name it among the features"
             )
 

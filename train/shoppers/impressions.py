@@ -108,7 +108,7 @@ def read_impressions(config: ImpressionsConfig) -> Impressions:
     kinds = chosen(table, config, taken)
     columns = {name: plain(table[name]).to_pylist() for name in kinds}
     _require_finite(columns, kinds, rows)
-    if config.features == "auto":
+    if not isinstance(config.features, tuple):
         refuse_afterthoughts(columns, kinds, happened)
     weights = _weights(table, config, rows)
     unread = tuple(name for name in table.column_names if name not in kinds)

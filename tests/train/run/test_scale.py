@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import psutil
 import pytest
 import ray
 import torch
+from ray.experimental.internal_kv import _internal_kv_get
 from transformers import AutoModelForCausalLM
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # train_fakes: a module that workers import by name
@@ -117,6 +119,15 @@ def test_workers_ask_their_own_cluster_and_not_the_one_that_was_started_last(ray
         assert process.stdout and b"up" in process.stdout.readline()
         assert ray.get(asked.remote()) == ray.get_runtime_context().gcs_address
         process.communicate()
+
+
+def test_no_dashboard_of_another_cluster_is_asked_after_our_runs(ray_cluster):
+    """Told by one that there is no such run, Ray Train would take the run's places away."""
+    told = _internal_kv_get(b"dashboard", namespace=b"dashboard").decode()
+    host, _, port = told.rpartition(":")
+    assert int(port) != 8265, "the port of a graph that serves here"
+    with pytest.raises(ConnectionRefusedError), socket.create_connection((host, int(port)), timeout=5):
+        pass
 
 
 def test_records_go_on_after_the_process_that_carries_them_died_and_the_user_is_told(ray_cluster):

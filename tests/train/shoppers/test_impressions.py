@@ -15,6 +15,13 @@ def test_columns_are_chosen_by_type_and_what_tells_nothing_is_left_out(tmp_path)
     assert kinds == {"channel": "category", "hour": "category", "member": "category", "principles": "names", "price": "number"}
 
 
+def test_served_reads_of_the_same_columns_those_that_the_graph_knows(tmp_path):
+    kinds = read_impressions(config_for(tmp_path, table(), features="served")).kinds
+    assert kinds == {"channel": "category", "hour": "category", "principles": "names"}
+    left = read_impressions(config_for(tmp_path, table(), features="served", leave_out=["hour"])).kinds
+    assert left == {"channel": "category", "principles": "names"}
+
+
 def test_a_column_that_is_named_is_read_whatever_auto_thinks_of_it(tmp_path):
     assert read_impressions(config_for(tmp_path, table(), features=["shopper", "price"])).kinds == {
         "shopper": "category",
@@ -130,6 +137,11 @@ PROPENSITY = pa.array([0.5] * 3000)
         (table(), {"features": ["price", "click"]}, "features = 'click': is what is foretold.*leave it out"),
         (table(), {"features": []}, r"features = \[\]: nothing to read; name the columns"),
         (table().select(["event_id", "at", "shopper", "click"]), {}, "features = 'auto': no column of .* tells anything; name the columns"),
+        (
+            table().select(["at", "price", "click"]),
+            {"features": "served", "cluster": None},
+            "'served': no column .*; name columns as the graph",
+        ),
         (replaced(table(), "click", 7, 2), {}, "outcome = 'click': row 7 holds 2; write 1 where it happened"),
         (replaced(table(), "click", 7, None), {}, "outcome = 'click': row 7 holds None; write 1 where it happened"),
         (replaced(table(), "at", 7, None), {}, "time = 'at': row 7 has none; fill it"),

@@ -8,6 +8,7 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from artifacts.card import ArtifactError
+from artifacts.impression import COLUMNS
 from artifacts.response import Calibration, ResponseModel, tree_values
 from artifacts.response_features import Encoded
 from train.response import ResponseConfig, make
@@ -221,7 +222,7 @@ def test_the_shipped_settings_are_those_of_the_sample_shop(tmp_path):
     data = written(tmp_path, table())
     config = load_config(ResponseConfig, ROOT / "train" / "configs" / "response.yaml", {"data": str(data)})
     assert (config.model, config.time, config.cluster) == ("all", "at", "shopper_id")
-    assert {"true_probability", "true_conversion"} <= set(config.leave_out)
+    assert config.features == "served" and not {"true_probability", "true_conversion"} & COLUMNS.keys()
 
 
 def test_weights_are_taken_with_their_rows():
