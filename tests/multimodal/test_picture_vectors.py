@@ -1,7 +1,5 @@
 """A shop's pictures become a table of vectors with the CLIP that the project ships; what can't be read is named."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from demo.pictures import COLOURS, render_product
 from multimodal.clip import ClipModel
 from multimodal.picture_vectors import MODEL, make
 from retrieval import tables
+from tests import commands
 from tests.fakes import make_shop
 
 PRODUCTS = ("longjing", "oolong")
@@ -45,11 +44,10 @@ def test_every_product_with_a_readable_picture_has_a_vector(shop):
 
 
 def test_the_command_writes_the_table_and_refuses_a_model_that_is_none(shop):
-    command = [sys.executable, "-m", "multimodal.picture_vectors", str(shop)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert "2 products, 1 pictures passed over" in done.stdout
-    assert "lost.png" in done.stderr
+    done = commands.run("multimodal.picture_vectors", shop)
+    assert done.status == 0 and "2 products, 1 pictures passed over" in done.out
+    assert "lost.png" in done.err
     assert tables.read(shop, "picture_vectors").num_rows == 2
-    refused = subprocess.run([*command, "--model", str(shop)], capture_output=True, text=True, timeout=300)
-    assert refused.returncode != 0
-    assert "can't be loaded" in refused.stderr
+    refused = commands.run("multimodal.picture_vectors", shop, "--model", shop)
+    assert refused.status != 0
+    assert "can't be loaded" in refused.err

@@ -64,9 +64,11 @@ def ray_cluster() -> Iterator[None]:
     from train.run.cluster import start
 
     ours = not ray.is_initialized()
-    os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.1"  # a checkpoint waits until Ray Train asks for it: else two seconds for each
-    if ours:
-        start(4, {"PYTHONPATH": os.pathsep.join((str(_HERE), str(_HERE.parents[1])))})
-    yield
-    if ours:
-        ray.shutdown()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")  # a checkpoint waits until Ray Train asks for it: else two seconds
+        environment.setenv("PYTHONPATH", os.pathsep.join((str(_HERE), str(_HERE.parents[1]))))
+        if ours:
+            start(4)
+        yield
+        if ours:
+            ray.shutdown()

@@ -1,7 +1,6 @@
 """`python -m train.evaluate` on the shipped models."""
 
 import json
-import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from artifacts.card import ArtifactError, write_card
+from tests import commands
 from tests.models import make_bert
 from train.evaluate import Asked, evaluate, main, markdown
 from train.job import run_command
@@ -128,10 +128,9 @@ def test_a_table_without_rows_is_refused(tmp_path):
 def test_the_command_prints_figures_writes_a_page_and_ends_as_the_gate_says(tmp_path, least, status):
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in reviews()), encoding="utf-8")
-    command = [sys.executable, "-m", "train.evaluate", str(MODELS / "sentiment"), str(path), "--out", str(tmp_path / "out")]
-    done = subprocess.run([*command, "--least", f"accuracy={least}"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
-    assert "macro_f1" in done.stdout
+    done = commands.run("train.evaluate", MODELS / "sentiment", path, "--out", tmp_path / "out", "--least", f"accuracy={least}")
+    assert done.status == status, done.err
+    assert "macro_f1" in done.out
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["figures"]["accuracy"]["value"] == 1
     assert (tmp_path / "out" / "evaluation.md").read_text().startswith("# ")
 

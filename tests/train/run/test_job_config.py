@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 import re
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 import torch
 
 from artifacts.card import CARD, ArtifactError, verify
+from tests import commands
 from train import tokenizer
 from train.generator import GeneratorConfig, start
 from train.job import launch, run_command
@@ -154,13 +153,12 @@ def test_an_older_model_is_replaced_and_what_came_to_lie_there_meanwhile_is_not(
     assert (config.out / "weights.bin").is_file()
 
 
-def test_more_workers_than_this_machine_has_are_refused(config_file, tmp_path):
-    command = [sys.executable, "-m", "train.generator", "--config", str(config_file)]
-    settings = ["--set", "workers=4000", "--set", f"storage={tmp_path}"]  # in a process of its own: this one may have joined a cluster
-    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
-    done = subprocess.run([*command, *settings], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1
-    assert re.search(r"^error: workers = 4000.*lower", done.stderr, re.MULTILINE), done.stderr
+def test_more_workers_than_this_machine_has_are_refused(config_file, tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)  # this process may have joined a cluster
+    done = commands.run("train.generator", "--config", config_file, "--set", "workers=4000", "--set", f"storage={tmp_path}")
+    assert done.status == 1
+    assert re.search(r"^error: workers = 4000.*lower", done.err, re.MULTILINE), done.err
 
 
 def test_data_hash_follows_the_contents(tmp_path):

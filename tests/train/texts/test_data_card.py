@@ -1,13 +1,12 @@
 """The data card: counts, what leaks, and that it shows no personal data."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from artifacts.card import Card
+from tests import commands
 from train.reports.exhibits import Exhibits, read_exhibits, write_exhibits
 from train.reports.report import write_report
 from train.texts.data_card import data_card, script
@@ -86,11 +85,10 @@ def test_the_command_describes_a_table_and_refuses_one_that_is_not_there(tmp_pat
     for name, texts in (("a", ("good one", "bad one", LONG)), ("b", (LONG, "bad two"))):
         rows = [json.dumps({"text": text, "label": ("positive", "negative")[i % 2]}) for i, text in enumerate(texts)]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(rows))
-    command = [sys.executable, "-m", "train.data_card", str(tmp_path / "a.jsonl"), "--validation"]
-    told = subprocess.run([*command, str(tmp_path / "b.jsonl")], cwd=ROOT, capture_output=True, text=True)
-    assert told.returncode == 0 and "| the same text in both parts | 1 (50.0%) |" in told.stdout
-    refused = subprocess.run([*command, str(tmp_path / "c.jsonl")], cwd=ROOT, capture_output=True, text=True)
-    assert refused.returncode == 1 and refused.stderr.startswith("error: TABLE =")
+    told = commands.run("train.data_card", tmp_path / "a.jsonl", "--validation", tmp_path / "b.jsonl")
+    assert told.status == 0 and "| the same text in both parts | 1 (50.0%) |" in told.out
+    refused = commands.run("train.data_card", tmp_path / "a.jsonl", "--validation", tmp_path / "c.jsonl")
+    assert refused.status == 1 and refused.err.startswith("error: TABLE =")
 
 
 def test_pages_of_a_run_lie_beside_its_report(tmp_path):

@@ -1,13 +1,12 @@
 """Token weights: the word that decides has the highest, they add up, and the text can be put together from its pieces."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
+from tests import commands
 from train.reports.explanation import Explanation, Piece, coloured, marked, page
 from train.texts import classifier
 from train.texts.attribution import Explainer, merged, ngram_weights
@@ -153,12 +152,8 @@ def test_the_command_writes_the_page_and_refuses_what_is_no_model(tmp_path):
     model, tokenizer = trained("textcnn", tmp_path)
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
-    command = [sys.executable, "-m", "train.explain"]
-    told = subprocess.run(
-        [*command, str(tmp_path / "model"), "the splendid box", "--html", str(tmp_path / "shown.html")],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert told.returncode == 0 and "the splendid box" in told.stdout and "gap" in told.stdout
+    told = commands.run("train.explain", tmp_path / "model", "the splendid box", "--html", tmp_path / "shown.html")
+    assert told.status == 0 and "the splendid box" in told.out and "gap" in told.out
     assert ">splendid</span>" in (tmp_path / "shown.html").read_text()
-    refused = subprocess.run([*command, str(tmp_path), "x"], cwd=ROOT, capture_output=True, text=True)
-    assert refused.returncode == 1 and refused.stderr.startswith("error: MODEL =") and "Traceback" not in refused.stderr
+    refused = commands.run("train.explain", tmp_path, "x")
+    assert refused.status == 1 and refused.err.startswith("error: MODEL =")
