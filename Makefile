@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHOP_DATA ?= ../shared/data
 
-.PHONY: setup demo demo-retail serve test lint format models benchmarks
+.PHONY: setup demo demo-retail serve test lint style types imports format models benchmarks
 
 setup:
 	@$(PYTHON) requirements/install.py
@@ -17,15 +17,22 @@ demo-retail: setup  ## the same on the real Online Retail data (SHOP_DATA names 
 serve: setup  ## serve what `make demo` left in var/
 	@$(BIN)/python -m serve.launch serve/config/laptop.yaml
 
-lint: setup
+lint: setup  ## style, types and import rules, side by side
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync style types imports
+
+style:
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+
+types:
 	$(BIN)/mypy
+
+imports:
 	$(BIN)/lint-imports --no-cache
 
 test: lint  ## everything: what needs no Ray in two processes, then what does, the real graph included
 	$(BIN)/pytest -m "not ray" --numprocesses 2 --dist loadfile --durations 25
-	$(BIN)/pytest -m ray --durations 25
+	$(BIN)/pytest -m ray --durations 25 $$(grep -rlE "mark\.ray" tests)
 
 format: setup
 	$(BIN)/ruff check --fix

@@ -24,6 +24,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "suasion-installed"
 CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 BATCH = 40
+SELDOM_IMPORTED = "/tests/|/transformers/models/|/ray/rllib/|/databricks/"
 MUST_IMPORT = ("torch", "torchvision", "open_clip", "transformers", "faiss", "ray.serve", "ray.train", "vllm")
 
 
@@ -113,9 +114,9 @@ def install(lock: Path) -> None:
 
 def compile_bytecode() -> None:
     """On every core at once; pip would take one. Without it each process compiles what it imports, where PYTHONDONTWRITEBYTECODE is set
-    every time. Files that are no Python of this version (templates, other dialects) are passed over, as pip passes over them, and so are
-    the packages' own tests."""
-    command = [str(VENV / "bin" / "python"), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests/", str(VENV / "lib")]
+    every time. Files that are no Python of this version (templates, other dialects) are passed over, as pip passes over them, and so is
+    what hardly anybody imports: the packages' own tests, and large collections of which a few files are used, if any."""
+    command = [str(VENV / "bin" / "python"), "-m", "compileall", "-qq", "-j", "0", "-x", SELDOM_IMPORTED, str(VENV / "lib")]
     subprocess.run(command, stdout=subprocess.DEVNULL)
 
 

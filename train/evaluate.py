@@ -7,6 +7,8 @@ What is asked depends on what the model's card says it is.
 sentiment    columns text, label and any for --slices and --cluster: accuracy, precision, recall, macro F1, ROC-AUC, log loss, ECE
 strategies   the same, where a text has one label
 persuasion   columns first, second, better (1 or 2): the share of pairs of which the better one is scored higher
+response     the columns that it reads and the one that it foretells (click, conversion; 0 or 1): ROC-AUC, PR-AUC, log loss, ECE; of a model
+             that was trained among others' rows (conversions among clicks) those rows alone are asked
 generator    columns prompt, reference, locale: perplexity, and of texts that it writes BLEU-4, ROUGE, chrF, distinct-n, self-BLEU;
              plain numbers, with --against those of both side by side. Adapters and brand voices, too, on their base (--base DIR)
 
@@ -18,8 +20,8 @@ status 1 and the reasons.
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ from rich.table import Table
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from artifacts.card import Card, read_card, verify
+from artifacts.response import ResponseModel
+from artifacts.response_features import ResponseError
 from artifacts.versions import current
 from train.exams.exam import Classified, Difference, Interval, Paired, by_slice, compared, examined, too_few
 from train.exams.gate import limits, too_high, too_low, too_unequal
@@ -39,11 +43,17 @@ from train.job import TrainingError, run_command
 from train.reports.metrics import Floats, softmax
 from train.run.settings import ConfigError
 from train.run.tables import columns_of, read_table
+from train.shoppers.impression_features import plain
+from train.shoppers.impressions import zeros_and_ones
+from train.shoppers.response_exam import Responded
 from train.texts.classifier import logits_of
 from train.writing import generator_exam
 
 _OF_SLICES = ("accuracy", "macro_f1", "pairwise_accuracy")
+_OF_CHANCES = ("roc_auc", "log_loss", "calibration_error")
+"""Figures that the page shows of each slice: the first, where there are any."""
 _COUNTED = 12
+_NONE = "(none)"
 
 
 @dataclass(slots=True)
@@ -82,11 +92,13 @@ class Asked:
 
     @property
     def groups(self) -> dict[str, NDArray[Any]]:
-        """The values of each slice."""
-        return {name: self._groups(name) for name in self.slices}
+        """The values of each slice; who has none is a group, too."""
+        return {name: self._groups(name, _NONE) for name in self.slices}
 
-    def _groups(self, name: str) -> NDArray[Any]:
-        """A column as (rows,) of texts or numbers, the long ones by reference."""
+    def _groups(self, name: str, missing: str = "") -> NDArray[Any]:
+        """A column as (rows,) of texts or numbers, the long ones by reference; an empty cell is `missing`, or an error without one."""
+        if missing and name in self.table.column_names and self.table[name].null_count:
+            return np.array([missing if value is None else str(value) for value in self.table[name].to_pylist()], dtype=object)
         values = self.column(name)
         return np.array(values, dtype=object if isinstance(values[0], str) else None)
 
@@ -111,6 +123,26 @@ def persuasion(directory: Path, asked: Asked) -> Paired:
         raise ConfigError(f"{asked.path}: better = {strange[0]!r}; write 1 where the first text did better, 2 where the second did")
     first, second = (scorer.logits(asked.column(name))[:, scorer.numbers["persuasive"]] for name in ("first", "second"))
     return Paired(np.where(np.array(better) == 1, first - second, second - first), asked.clusters, asked.groups)
+
+
+def response(directory: Path, asked: Asked) -> Responded:
+    """What the model says to each impression, and whether it happened."""
+    model, among = ResponseModel.read(directory), read_card(directory).config.get("among")
+    everything = np.arange(asked.table.num_rows)
+    for key, name in (("outcome", model.outcome), ("among", among)):
+        if name is not None and name not in asked.table.column_names:
+            raise ConfigError(f"{asked.path}: lacks column {name!r}, the model's {key}; it has {asked.table.column_names}")
+    rows = np.flatnonzero(zeros_and_ones(asked.table, "among", str(among), everything)) if among else everything
+    if not len(rows):
+        raise ConfigError(f"{asked.path}: {among} is 1 in no row, and the model was trained among such rows alone; give some")
+    part = replace(asked, table=asked.table.take(pa.array(rows)))
+    happened = zeros_and_ones(part.table, "outcome", model.outcome, rows)
+    columns = {name: plain(part.table[name]).to_pylist() for name in model.encoding.columns if name in part.table.column_names}
+    try:
+        chances = model.of_encoded(model.encoding.encode(columns))
+    except ResponseError as error:
+        raise ConfigError(f"{asked.path}: {error}") from error
+    return Responded(chances, happened, np.ones(len(rows)), part.clusters, part.groups)
 
 
 class _Scorer:
@@ -153,8 +185,9 @@ def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: i
         if against:
             found.figures |= {f"{name}_of_the_other": value for name, value in generator(against, asked, seed, base).items()}
         return found
-    sit = labels if _asked_as(card) == "labels" else persuasion
+    sit = _SITTINGS[_asked_as(card)]
     sitting = sit(directory, asked)
+    found.examples = len(sitting.clusters)
     found.figures |= examined(sitting, seed=seed)
     found.slices, found.too_few = by_slice(sitting, seed=seed), too_few(sitting)
     if against:
@@ -163,6 +196,13 @@ def evaluate(directory: Path, asked: Asked, against: Path | None = None, seed: i
         except ValueError as error:
             raise ConfigError(f"--against {against}: {error}; its labels must stand in the same order") from error
     return found
+
+
+_SITTINGS: dict[str, Callable[[Path, Asked], Classified | Paired | Responded]] = {
+    "labels": labels,
+    "persuasion": persuasion,
+    "response": response,
+}
 
 
 def _asked_as(card: Card) -> str:
@@ -174,9 +214,10 @@ def _asked_as(card: Card) -> str:
 
 def _verified(directory: Path) -> Card:
     card = read_card(directory)
-    if _asked_as(card) not in ("labels", "persuasion", "generator"):
+    if _asked_as(card) not in (*_SITTINGS, "generator"):
         raise ConfigError(
-            f"{directory}: a {card.kind!r} directory can't be examined here; name a sentiment, strategies, persuasion or generator model"
+            f"{directory}: a {card.kind!r} directory can't be examined here; name a sentiment, strategies, persuasion, response or "
+            "generator model"
         )
     return verify(directory, card.kind)
 
@@ -186,7 +227,8 @@ def markdown(found: Evaluation) -> str:
     lines = [f"# {found.model} {found.version}", "", f"{found.examples} examples of `{found.data}`. Intervals are 95 % bootstraps.", ""]
     lines += ["| figure | value |", "|---|---|", *(f"| {name} | {_shown(value)} |" for name, value in found.figures.items())]
     for name, values in found.slices.items():
-        shown = [figure for figure in _OF_SLICES if any(figure in figures for figures in values.values())]
+        there = {figure for figures in values.values() for figure in figures}
+        shown = [figure for figure in _OF_SLICES if figure in there] or [figure for figure in _OF_CHANCES if figure in there]
         lines += ["", f"## By {name}", "", f"| {' | '.join(['value', *shown])} |", "|---" * (1 + len(shown)) + "|"]
         lines += [f"| {' | '.join([value, *(str(figures[figure]) for figure in shown)])} |" for value, figures in values.items()]
         if poor := found.too_few.get(name):

@@ -1,6 +1,7 @@
 """`python -m train.evaluate` on the shipped models."""
 
 import json
+import shutil
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -53,6 +54,53 @@ def test_a_model_of_strategies_is_examined_where_it_gives_one_label(tmp_path):
     write_card(directory, kind="strategies", name="tiny", command="pytest", seed=0, config={"max_tokens": 16})
     with pytest.raises(ConfigError, match="gives a text several labels, each by itself"):
         evaluate(directory, asked(tmp_path, rows))
+
+
+def impressions(count: int = 400) -> list[dict]:
+    """Of what the shipped response model reads: good moments with many clicks, poor ones with few."""
+    good = {"channel": "push", "hour": 21, "affinity": 0.6, "price_level": 0.1, "discount": 0.3, "persuasion": 0.8, "sentiment": 0.7}
+    poor = {"channel": "banner", "hour": 3, "affinity": 0.0, "price_level": 1.0, "discount": 0.0, "persuasion": 0.3, "sentiment": 0.2}
+    other = {"locale": "en-GB", "vertical": "food", "kind": "tea", "rating": 4.5, "interests": ["food"], "principles": ["value"]}
+    return [
+        {**other, **(good if n % 2 else poor), "gender": (None, "female", "male")[n % 3], "age_band": None, "who": n // 4}
+        | {"click": int(n % (5 if n % 2 else 50) == 1), "conversion": 0}
+        for n in range(count)
+    ]
+
+
+def test_a_response_model_is_asked_for_chances_whole_by_group_and_against_another(tmp_path):
+    given = asked(tmp_path, impressions(), slices=("gender",), cluster="who")
+    found = evaluate(MODELS / "response", given, MODELS / "response")
+    assert found.figures["roc_auc"].low > 0.6 and 0 < found.figures["calibration_error"].value < 1
+    assert set(found.slices["gender"]) == {"(none)", "female", "male"}
+    assert found.differences["log_loss"].p == 1
+    page = markdown(found)
+    assert "| value | roc_auc | log_loss | calibration_error |" in page and "| (none) |" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda row: {key: value for key, value in row.items() if key != "click"}, r"lacks column 'click', the model's outcome; it has"),
+        (lambda row: {key: value for key, value in row.items() if key != "channel"}, r"column 'channel' is missing; the model reads"),
+        (lambda row: row | {"click": 2}, r"outcome = 'click': row 1 holds 2; write 1 where it happened"),
+        (lambda row: row | {"principles": "value"}, r"column 'principles', row 1: 'value' is no list; write a list of names"),
+    ],
+)
+def test_impressions_that_a_response_model_can_t_be_asked_are_refused(tmp_path, change, message):
+    with pytest.raises(ConfigError, match=message):
+        evaluate(MODELS / "response", asked(tmp_path, [change(row) for row in impressions(40)]))
+
+
+def test_a_model_of_conversions_among_clicks_is_asked_of_clicks_alone(tmp_path):
+    directory = shutil.copytree(MODELS / "response", tmp_path / "model")
+    told = json.loads((directory / "response.json").read_text()) | {"outcome": "conversion"}
+    (directory / "response.json").write_text(json.dumps(told))
+    write_card(directory, kind="response", name="tiny", command="pytest", seed=0, config={"among": "click"})
+    rows = [row | {"conversion": row["click"] * (n % 4 == 1)} for n, row in enumerate(impressions())]
+    assert evaluate(directory, asked(tmp_path, rows)).examples == sum(row["click"] for row in rows)
+    with pytest.raises(ConfigError, match="click is 1 in no row, and the model was trained among such rows alone"):
+        evaluate(directory, asked(tmp_path, [row | {"click": 0} for row in rows]))
 
 
 def test_a_persuasion_model_is_asked_for_the_better_of_two(tmp_path):

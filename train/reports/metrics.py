@@ -9,7 +9,7 @@ BINS = 10
 _TEMPERATURES = np.exp(np.linspace(np.log(0.25), np.log(8.0), 141))
 
 
-_LOWER = ("loss", "error", "perplexity", "drift")
+_LOWER = ("loss", "error", "perplexity", "drift", "brier", "entropy")
 
 
 def lower_is_better(metric: str) -> bool:

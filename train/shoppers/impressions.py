@@ -100,7 +100,7 @@ def read_impressions(config: ImpressionsConfig) -> Impressions:
     taken = _taken(whole, config)
     rows = _rows(whole, config)
     table = whole.take(pa.array(rows))
-    happened = _zeros_and_ones(table, "outcome", config.outcome, rows)
+    happened = zeros_and_ones(table, "outcome", config.outcome, rows)
     if len(set(happened.tolist())) < 2:
         raise ConfigError(
             f"outcome = {config.outcome!r}: is {happened[0]:.0f} in all {len(happened)} rows; give a table in which both 0 and 1 occur"
@@ -156,13 +156,14 @@ def _rows(table: pa.Table, config: ImpressionsConfig) -> Rows:
     rows: Rows = _in_time(table, config.time) if config.time else np.arange(table.num_rows)
     if config.among is None:
         return rows
-    rows = rows[_zeros_and_ones(table, "among", config.among, np.arange(table.num_rows))[rows] == 1]
+    rows = rows[zeros_and_ones(table, "among", config.among, np.arange(table.num_rows))[rows] == 1]
     if not len(rows):
         raise ConfigError(f"among = {config.among!r}: no row has 1 there; name another column or leave the key out")
     return rows
 
 
-def _zeros_and_ones(table: pa.Table, key: str, name: str, rows: Rows) -> Floats:
+def zeros_and_ones(table: pa.Table, key: str, name: str, rows: Rows) -> Floats:
+    """A column that says whether something happened; `rows` are its rows' numbers in the file, for the error. Raises ConfigError."""
     values = table[name].to_pylist()
     for row, value in zip(rows.tolist(), values, strict=True):
         if isinstance(value, str) or value not in (0, 1):

@@ -5,8 +5,8 @@ rows, He et al. 2014: below 1 is better than knowing the base rate), the Brier s
 equal mass: with clicks this rare, bins of equal width would put every impression into the first.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +29,21 @@ _HOLD = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Responded:
-    """What a response model said to each impression: `chances`, `happened` and `weights` (n,)."""
+    """What a response model said to each impression: `chances`, `happened` and `weights` (n,); `slices` name → (n,) values."""
 
     chances: Floats
     happened: Floats
     weights: Floats
     clusters: NDArray[np.generic]
+    slices: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
     def figures(self, rows: Rows) -> Figures:
         """As `response_figures` has them."""
         return response_figures(self.chances[rows], self.happened[rows], self.weights[rows])
+
+    def part(self, rows: Rows) -> "Responded":
+        """The sitting of these rows alone."""
+        return Responded(self.chances[rows], self.happened[rows], self.weights[rows], self.clusters[rows])
 
 
 def log_loss(chances: Floats, happened: Floats, weights: Floats) -> float:

@@ -55,15 +55,23 @@ def alone(tmp_path_factory) -> torch.Tensor:
     return weights(directory)
 
 
-def test_shards_on_two_workers_one_of_which_dies_learn_what_one_worker_learns(ray_cluster, alone, tmp_path):
+@pytest.fixture(scope="module")
+def sharded(ray_cluster, tmp_path_factory) -> tuple[Path, Card]:
+    """A run in shards on two workers, one of which died once; and its card."""
+    directory = tmp_path_factory.mktemp("sharded")
     settings = {"accumulate": 2, "recompute_activations": True, "checkpoint_every_s": 1e-6, "max_failures": 1}
-    card = recited(tmp_path, workers=2, batch_size=3, parallel="fsdp", dies_once_at=tmp_path / "died", **settings)
-    assert (tmp_path / "died").exists()
-    assert steps(tmp_path, card).count(1) == 1 and steps(tmp_path, card)[-1] == 10
-    (last,) = (tmp_path / str(card.config["run"])).glob("checkpoint_*/model")
+    card = recited(directory, workers=2, batch_size=3, parallel="fsdp", dies_once_at=directory / "died", **settings)
+    assert (directory / "died").exists()
+    return directory, card
+
+
+def test_shards_on_two_workers_one_of_which_dies_learn_what_one_worker_learns(sharded, alone):
+    directory, card = sharded
+    assert steps(directory, card).count(1) == 1 and steps(directory, card)[-1] == 10
+    (last,) = (directory / str(card.config["run"])).glob("checkpoint_*/model")
     held = verify(last.parent, "checkpoint").files
     assert {name for name in held if name.endswith(".distcp")} == {"shards/__0_0.distcp", "shards/__1_0.distcp"}
-    torch.testing.assert_close(weights(tmp_path), alone, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(weights(directory), alone, rtol=1e-3, atol=1e-4)
 
 
 def test_a_run_that_goes_on_drops_out_what_it_would_have_dropped_out(ray_cluster, tmp_path):
@@ -71,14 +79,15 @@ def test_a_run_that_goes_on_drops_out_what_it_would_have_dropped_out(ray_cluster
     for name, more in (("calm", {"workers": 0}), ("killed", {"workers": 1, "dies_once_at": tmp_path / "died"})):
         settings = {"dropout": 0.3, "checkpoint_every_s": 1e-6, "max_failures": 1, **more}
         card = recited(tmp_path / name, batch_size=6, **settings)
-        assert steps(tmp_path / name, card).count(1) == 1
+        assert steps(tmp_path / name, card).count(1) == 1, "it did not start again, though Ray had not yet heard of the last checkpoints"
+        assert steps(tmp_path / name, card)[-1] == 10
         found.append(weights(tmp_path / name))
     assert (tmp_path / "died").exists() and torch.equal(*found)
 
 
-def test_a_run_in_shards_can_not_go_on_without_them(ray_cluster, alone, tmp_path):
-    card = recited(tmp_path, workers=1, batch_size=6, epochs=1, parallel="fsdp")
-    config = ReciterConfig(name="reciter", out=tmp_path / "out", storage=str(tmp_path), workers=1, batch_size=6, max_failures=0, **SMALL)
+def test_a_run_in_shards_can_not_go_on_without_them(sharded, tmp_path):
+    directory, card = sharded
+    config = ReciterConfig(name="reciter", out=tmp_path / "out", storage=str(directory), workers=1, batch_size=6, max_failures=0, **SMALL)
     with pytest.raises(TrainingError, match=r"(?s)parallel: checkpoint_.* was not written with this setting; resume with the one"):
         launch(reciter, config, kind="reciter", data=[], resume=str(card.config["run"]))
 
