@@ -1,8 +1,8 @@
 """What may be known of an impression before anybody sees it: the columns that a response model of the graph reads.
 
 A model learns from a table that has some of them under these names (`train.response` with `features: served`), and the graph fills in all
-of them for each piece of copy (`serve/impressions.py`). `demo/responses.py` simulates such a table; a platform's own joins what the answers
-of `/v1/copy` said with what happened.
+of them for each piece of copy (`serve/impressions.py`). `POST /v1/copy` with `explain` says them: joined with what the shopper did, they
+are rows of such a table. `demo/responses.py` simulates one.
 """
 
 COLUMNS = {

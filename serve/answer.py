@@ -50,7 +50,7 @@ def build_answer(
         ),
         timings_ms=trace.timings_ms,
         label="AI-generated",
-        explanation=_explanation(brief, trace, choices) if request.explain else None,
+        explanation=_explanation(brief, trace, choices, [judgement.impression for _, judgement in ranked]) if request.explain else None,
     )
 
 
@@ -147,7 +147,7 @@ def _verdict(verdict: Verdict) -> VerdictOut:
     return VerdictOut.model_construct(rule=verdict.rule, law=verdict.law, text=verdict.text, remedy=verdict.remedy, action=verdict.action)
 
 
-def _explanation(brief: Brief, trace: Trace, choices: Sequence[Choice]) -> Explanation:
+def _explanation(brief: Brief, trace: Trace, choices: Sequence[Choice], impressions: Sequence[Mapping[str, object]]) -> Explanation:
     return Explanation(
         tone=brief.tone,
         occasion=brief.occasion,
@@ -161,5 +161,6 @@ def _explanation(brief: Brief, trace: Trace, choices: Sequence[Choice]) -> Expla
             Refused(draft=refusal.template, reasons=list(refusal.reasons), verdicts=list(map(_verdict, refusal.verdicts)))
             for refusal in trace.refused
         ],
+        impressions=[{"variant_id": choice.variant_id, **row} for choice, row in zip(choices, impressions, strict=True)],
         self_bleu=self_bleu([choice.text for choice in choices], brief.language) if len(choices) > 1 else None,
     )

@@ -1,6 +1,6 @@
 """What goes in and out of `POST /v1/copy`. Unknown keys are refused; loads no Ray and no torch."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -113,7 +113,9 @@ class CopyRequest(_Message):
     )
     jurisdiction: Literal["auto", "CN", "US", "GB", "EU"] = Field("auto", description="whose law holds; auto: the locale's market")
     stream: bool = Field(False, description="answer as server-sent events: text once it is checked, then the whole answer (serve/sse.py)")
-    explain: bool = Field(False, description="also return the brief and the refused drafts with their reasons")
+    explain: bool = Field(
+        False, description="also return the brief, the refused drafts with their reasons, and what a response model may read"
+    )
 
     @property
     def partners(self) -> tuple[str, ...]:
@@ -223,6 +225,11 @@ class Explanation(_Message):
     market: list[str] = Field([], description="what competitors do, as the writer was told: without names")
     refused: list[Refused]
     self_bleu: float | None = Field(None, description="of the choices among each other, 0 to 100; lower is more varied")
+    impressions: list[dict[str, Any]] = Field(
+        [],
+        description="for each choice what a response model may read of it (artifacts/impression.py): with what the shopper did, a row to "
+        "train one on",
+    )
 
 
 class VoiceOut(_Message):

@@ -206,15 +206,15 @@ class Pipeline:
         persuasion, sentiment, images = (scored[0] or none, scored[1] or none, scored[2] or none)
         for problem in dict.fromkeys(problem for match in images if match for problem in match.problems):
             trace.degraded.append(f"fusion: {problem}")
+        moods = [mood_fit(score, brief.tone, brief.intent) if score else None for score in sentiment]
+        rows = impressions(found, brief, now, candidates, persuasion, moods, images)
         responses: Sequence[ResponseScore | None] | None = None
         if self._stages.response is not None:
-            moods = [mood_fit(score, brief.tone, brief.intent) if score else None for score in sentiment]
-            rows = impressions(found, brief, now, candidates, persuasion, moods, images)
             with trace.timed("response"):
                 responses = await self._for_each(texts, trace, "response", "response", self._stages.response(rows))
         return [
-            judge(p, s, i, brief.tone, brief.intent, answers_in(candidate.copy, brief), r)
-            for candidate, p, s, i, r in zip(candidates, persuasion, sentiment, images, responses or none, strict=True)
+            judge(p, s, i, brief.tone, brief.intent, answers_in(candidate.copy, brief), r, row)
+            for candidate, p, s, i, r, row in zip(candidates, persuasion, sentiment, images, responses or none, rows, strict=True)
         ]
 
     async def _for_each(

@@ -5,8 +5,8 @@ counts three times as much as the other scores together: it alone has seen what 
 policies are not here: the first of the order is chosen, with probability 1.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from copywriting.concerns import Answer
 from copywriting.variety import overlap, trigrams
@@ -30,6 +30,8 @@ class Judgement:
     utility: float
     answers: tuple[Answer, ...] = ()
     response: ResponseScore | None = None
+    impression: Mapping[str, object] = field(default_factory=dict)
+    """What a response model may read of it."""
 
 
 def mood_fit(score: SentimentScore, tone: str, intent: str | None) -> float:
@@ -47,6 +49,7 @@ def judge(
     intent: str | None,
     answers: Sequence[Answer] = (),
     response: ResponseScore | None = None,
+    impression: Mapping[str, object] | None = None,
 ) -> Judgement:
     """Utility in [0, 1]: the weighted mean of the scores that are there, 0.5 where none is, and a little for every doubt answered. Of the
     response it is the lift that counts, since what is said at a good hour is likelier to be answered whatever it says."""
@@ -61,7 +64,7 @@ def judge(
     weight = sum(WEIGHTS[name] for name in present)
     utility = sum(WEIGHTS[name] * value for name, value in present.items()) / weight if present else 0.5
     utility = min(1.0, utility + min(MOST_ANSWERED, ANSWERED * len(answers)))
-    return Judgement(persuasion, sentiment, image, fit, utility, tuple(answers), response)
+    return Judgement(persuasion, sentiment, image, fit, utility, tuple(answers), response, impression or {})
 
 
 def order(texts: Sequence[str], utilities: Sequence[float], n: int) -> list[int]:

@@ -75,6 +75,17 @@ async def test_what_is_likelier_to_be_answered_comes_first_and_the_answer_says_h
     assert answer.versions["response"] == "abc" and answer.timings_ms["response"] >= 0
 
 
+async def test_an_explained_answer_has_the_rows_that_a_model_learns_from_before_there_is_one():
+    answer = await answer_of(FakeStages(COAT, GOOD), explain=True)
+    impressions = answer.explanation.impressions
+    assert [row["variant_id"] for row in impressions] == [choice.variant_id for choice in answer.choices]
+    assert all(row.keys() == {"variant_id", *COLUMNS} for row in impressions)
+    assert [row["characters"] for row in impressions] == [len(choice.text) for choice in answer.choices]
+    assert impressions[0]["persuasion"] == answer.choices[0].scores.persuasion and impressions[0]["channel"] == "sms"
+    assert json.loads(answer.model_dump_json())["explanation"]["impressions"] == impressions
+    assert (await answer_of(FakeStages(COAT, GOOD))).explanation is None
+
+
 async def test_without_a_model_the_other_scores_decide_alone():
     answer = await answer_of(FakeStages(COAT, GOOD))
     assert {choice.scores.response for choice in answer.choices} == {None}
