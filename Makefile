@@ -32,7 +32,7 @@ imports:
 
 test: lint  ## everything: what needs no Ray in two processes, then what does, the real graph included
 	$(BIN)/pytest -m "not ray" --numprocesses 2 --dist loadfile --durations 25
-	$(BIN)/pytest -m ray --durations 25 $$(grep -rlE "mark\.ray" tests)
+	$(BIN)/pytest -m ray --durations 25 $$(grep -rlE "mark\.ray" tests | sort)
 
 format: setup
 	$(BIN)/ruff check --fix

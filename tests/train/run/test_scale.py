@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -92,16 +91,21 @@ def test_a_run_in_shards_can_not_go_on_without_them(sharded, tmp_path):
         launch(reciter, config, kind="reciter", data=[], resume=str(card.config["run"]))
 
 
+def controllers() -> list[psutil.Process]:
+    """Of every run of this process's cluster; trials of a sweep that were stopped leave theirs."""
+    return [each for each in psutil.Process().children(recursive=True) if each.name().startswith("ray::TrainContr")]  # 15 letters are kept
+
+
 def test_a_controller_that_is_killed_is_replaced_and_the_run_ends_as_if_it_had_not_been(ray_cluster, alone, tmp_path):
-    before = cluster.places()
+    before, others = cluster.places(), {each.pid for each in controllers()}
     killed: list[int] = []
 
     def kill() -> None:
         while not list(tmp_path.glob("reciter-*/checkpoint_*/card.json")):
             time.sleep(0.1)
-        for process in psutil.Process().children(recursive=True):
-            if process.name().startswith("ray::TrainContr"):  # the kernel keeps 15 letters
-                os.kill(process.pid, signal.SIGKILL)
+        for process in controllers():
+            if process.pid not in others:
+                process.kill()
                 killed.append(process.pid)
 
     thread = threading.Thread(target=kill)
