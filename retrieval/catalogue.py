@@ -99,7 +99,7 @@ class Catalogue:
             return None
         if self._shelf_prices is None:
             self._shelf_prices = _shelf_prices(self._rows)
-        prices = self._shelf_prices[product.kind or product.vertical, product.locale]
+        prices = self._shelf_prices[product.vertical if product.kind is None else product.kind, product.locale]
         return float(np.searchsorted(prices, float(product.price))) / max(1, len(prices) - 1)
 
     def attribute_numbers(self) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
@@ -207,11 +207,11 @@ def _made(rows: pa.Table, history: _PriceHistory, row: int) -> Product:
 
 def _shelf_prices(rows: pa.Table) -> dict[tuple[str, str], NDArray[np.float64]]:
     """The prices of each kind (or vertical, where a row has no kind) in each locale, ascending."""
-    shelves: dict[tuple[str, str], list[float]] = {}
-    for row in rows.select(["kind", "vertical", "locale", "price"]).to_pylist():
-        if row["price"] is not None:
-            shelves.setdefault((row["kind"] or row["vertical"], row["locale"]), []).append(float(row["price"]))
-    return {shelf: np.sort(prices) for shelf, prices in shelves.items()}
+    kinds, prices = pc.coalesce(rows["kind"], rows["vertical"]), pc.cast(rows["price"], pa.float64())
+    named = pa.table({"kind": kinds, "locale": rows["locale"], "price": prices}).drop_null()
+    shelves = named.group_by(["kind", "locale"]).aggregate([("price", "list")])
+    names = zip(shelves["kind"].to_pylist(), shelves["locale"].to_pylist(), strict=True)
+    return {name: np.sort(held.values.to_numpy()) for name, held in zip(names, shelves["price_list"], strict=True)}
 
 
 def _price_quarters(rows: pa.Table, kinds: list[str]) -> list[int]:

@@ -98,6 +98,17 @@ def test_without_a_price_no_price_filter_is_passed(tmp_path):
     assert allowed(catalogue, Filters(min_price=1), "zh-CN") == allowed(catalogue, Filters(max_price=10), "zh-CN") == {"cape"}
 
 
+def test_the_level_of_a_price_is_its_rank_within_its_kind_in_its_locale(tmp_path):
+    priced = [("coat", 30), ("cape", 10), ("shawl", 20), ("scarf", 20), ("mystery", None)]
+    ours = [make_product(name, price=None if price is None else Decimal(price)) for name, price in priced]
+    others = [make_product("tea", kind=None, vertical="food", price=Decimal(5)), make_product("coat", "en-US", price=Decimal(1))]
+    catalogue = make_catalogue(tmp_path, *ours, *others)
+    levels = {name: catalogue.price_level(catalogue.product(name, "zh-CN")) for name in catalogue.product_ids}
+    assert levels == {"coat": 1.0, "cape": 0.0, "shawl": 1 / 3, "scarf": 1 / 3, "mystery": None, "tea": 0.0}
+    assert catalogue.price_level(catalogue.product("coat", "en-US")) == 0.0
+    assert catalogue.vertical_of("tea") == "food"
+
+
 def test_prices_are_bounded_in_the_currency_of_the_market(tmp_path):
     rows = [
         make_product("coat", "zh-CN", price=Decimal(90), currency="CNY"),
