@@ -1,4 +1,5 @@
-"""The real engine alone: voices side by side, and work that ends when nobody waits for it any more."""
+"""The real engine alone: voices side by side, more prompt than one of its steps takes in, and work that ends when nobody waits for it any
+more."""
 
 import asyncio
 import time
@@ -11,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from serve.config import GeneratorSettings
-from serve.engine import Engine
+from serve.engine import CPU_BATCHED_TOKENS, Engine
 from serve.exchange import Adapter, DraftQuery, Drafts
 from serve.voices import Voices
 from tests.serve.voicekit import publish_voice
@@ -65,6 +66,14 @@ async def test_a_cpu_engine_computes_in_its_own_process(engine):
     assert await text_of(engine, None)
     spawned = [each for each in psutil.Process().children(recursive=True) if "libtorch_cpu" in str(each.memory_maps())]
     assert len(spawned) == 1
+
+
+async def test_seeded_prompts_larger_than_one_step_are_all_answered(engine):
+    prompts = [f"<|en|>{number} " + "a coat for the walk home " * 60 for number in range(26)]
+    queries = [DraftQuery((prompt,), "root ::= [^0-9]+", n=2, max_tokens=4, seed=seed) for seed, prompt in enumerate(prompts)]
+    outputs = await asyncio.gather(*(engine.complete(query.prompts[0], query) for query in queries))
+    assert sum(len(output.prompt_token_ids) for output in outputs) > 2 * CPU_BATCHED_TOKENS
+    assert [len(output.outputs) for output in outputs] == [2] * len(queries)
 
 
 async def test_voices_write_side_by_side_and_each_in_its_own_way(engine, root, weights):
