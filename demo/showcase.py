@@ -88,5 +88,6 @@ def show(console: Console, number: int, scene: Scene, answer: dict[str, Any]) ->
 
 
 def _scores(scores: dict[str, Any]) -> str:
-    names = ("utility", "persuasion", "sentiment", "image_fit", "response")
-    return " ".join(f"{name} {scores[name]:.2f}" for name in names if scores[name] is not None)
+    names = ("utility", "persuasion", "sentiment", "image_fit")
+    shown = [f"{name} {scores[name]:.2f}" for name in names if scores[name] is not None]
+    return " ".join([*shown, *([f"response {scores['response']:.1%}"] if scores["response"] is not None else [])])
