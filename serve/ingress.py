@@ -30,9 +30,15 @@ from serve.templates import Templates
 from serve.voices import Voices
 
 READY_TIMEOUT_S = 2.0
-_TOLD_BY = {"retrieval": "index", "generator": "generator", "persuasion": "persuasion", "sentiment": "sentiment", "fusion": "clip"}
+_TOLD_BY = {
+    "retrieval": "index",
+    "generator": "generator",
+    "persuasion": "persuasion",
+    "sentiment": "sentiment",
+    "fusion": "clip",
+    "response": "response",
+}
 """Which stage tells the version of which artefact: with everything that it gives."""
-_RESPONSE = "response"
 
 api = framed(FastAPI(title="Suasion", version="1", summary="Personalised, persuasive marketing copy whose every claim is proved."))
 
@@ -65,7 +71,7 @@ class Ingress:
             Templates(pieces),
             prompt_style=settings.generator.prompt_style,
             spare_drafts=settings.generator.spare_drafts,
-            versions={kind: version for kind, version in versions.items() if kind not in (*_TOLD_BY.values(), _RESPONSE)},
+            versions={kind: version for kind, version in versions.items() if kind not in _TOLD_BY.values()},
             voices=self._voices,
         )
 
@@ -137,11 +143,11 @@ class Ingress:
         """Does every stage answer? 503 with the state of each where one doesn't. `versions` serve now; `refused` says why one that was
         published does not, while the one before it serves on."""
         told = dict(zip(self._handles, await asyncio.gather(*map(self._state_of, self._handles)), strict=True))
+        if self._response:  # in this process, so it answers whenever this does
+            told["response"] = ("ready", self._response.serving())
         states = {stage: state for stage, (state, _) in told.items()}
         ready = all(state == "ready" for state in states.values())
-        artefacts = {kind: told[stage][1] for stage, kind in _TOLD_BY.items()}
-        if self._response:  # in this process, so it answers whenever this does
-            artefacts[_RESPONSE] = self._response.serving()
+        artefacts = {kind: told[stage][1] for stage, kind in _TOLD_BY.items() if stage in told}
         body = {
             "status": "ready" if ready else "not ready",
             "stages": states,

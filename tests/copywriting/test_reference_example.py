@@ -14,7 +14,8 @@ from serve.messages import CopyRequest, InlineEvent, InlineShopper
 from serve.pipeline import Pipeline
 from serve.shoppers import described
 from serve.templates import Templates
-from tests.fakes import COPYBOOK, FakeStages, make_product
+from tests.fake_stages import FakeStages
+from tests.fakes import COPYBOOK, make_product
 
 NOW = datetime(2026, 1, 28, 4, tzinfo=UTC)
 """Twenty days before the Spring Festival of 2026."""

@@ -3,7 +3,8 @@
 from serve.messages import CopyRequest
 from serve.pipeline import Pipeline
 from serve.templates import Templates
-from tests.fakes import NOW, FakeStages, make_piece, make_product, percent_off
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW, make_piece, make_product, percent_off
 
 GOOD = (
     "{name}，{discount}，到{offer.ends}",

@@ -8,7 +8,8 @@ import pytest
 from serve.batch_lines import MAX_LINES, answered, lines_of
 from serve.errors import Problem
 from serve.messages import CopyRequest
-from tests.fakes import NOW, FakeStages
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW
 from tests.serve.pipelinekit import COAT, GOOD, make_pipeline
 
 

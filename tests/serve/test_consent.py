@@ -9,7 +9,8 @@ import pytest
 
 from copywriting.shopper import Event, anonymous
 from feedback.records import Profile
-from tests.fakes import NOW, FakeStages
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW
 from tests.serve.pipelinekit import COAT, GOOD, answer_of
 
 ALLOWED = {"consents", "consent", "consent_until", "locale"}

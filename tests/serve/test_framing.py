@@ -11,7 +11,8 @@ from serve.messages import CopyRequest
 from serve.pipeline import Pipeline
 from serve.telemetry import telemetry
 from serve.templates import Templates
-from tests.fakes import FakeStages, make_product, percent_off
+from tests.fake_stages import FakeStages
+from tests.fakes import make_product, percent_off
 
 COAT = make_product(offer=percent_off(20))
 

@@ -11,7 +11,8 @@ from copywriting.shopper import Shopper
 from serve.errors import Problem
 from serve.exchange import Drafts
 from serve.messages import CopyRequest
-from tests.fakes import NOW, ROOT, FakeStages, full_product, make_product
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW, ROOT, full_product, make_product
 from tests.serve.pipelinekit import COAT, GOOD, answer_of, make_pipeline, written
 
 

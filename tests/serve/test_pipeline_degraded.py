@@ -8,7 +8,8 @@ from copywriting.shopper import anonymous
 from feedback.records import Profile
 from serve.errors import Problem
 from serve.exchange import DraftQuery, Drafts, ImageMatch
-from tests.fakes import NOW, FakeStages
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW
 from tests.serve.pipelinekit import COAT, GOOD, answer_of
 
 

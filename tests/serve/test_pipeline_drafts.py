@@ -8,7 +8,8 @@ from serve.exchange import Drafts
 from serve.messages import CopyRequest
 from serve.pipeline import Pipeline
 from serve.templates import Templates
-from tests.fakes import NOW, FakeStages, make_piece, make_product
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW, make_piece, make_product
 from tests.serve.pipelinekit import COAT, GOOD, PIECES, answer_of, make_pipeline, written
 
 

@@ -11,7 +11,8 @@ from serve.messages import CopyRequest, InlineEvent, InlineShopper
 from serve.pipeline import Pipeline
 from serve.shoppers import described
 from serve.templates import Templates
-from tests.fakes import NOW, FakeStages, make_piece, make_product, percent_off
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW, make_piece, make_product, percent_off
 from tests.serve.pipelinekit import COAT, GOOD, answer_of, make_pipeline, written
 
 RETURNS = Passage("returns", "签收后7天内，不影响二次销售的都可以退。在订单页申请。", 3, 0.9)

@@ -8,7 +8,8 @@ import pytest
 from copywriting.market import MarketRow
 from copywriting.shopper import Event, Shopper
 from serve.messages import CopyRequest
-from tests.fakes import NOW, FakeStages, make_product
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW, make_product
 from tests.serve.pipelinekit import COAT, GOOD, answer_of, make_pipeline
 
 DOUBTFUL = (Event("review", "jacket", NOW - timedelta(days=3), 2.0, None, "面料太薄了，我很失望"),)

@@ -18,7 +18,8 @@ from serve.exchange import Found, ImageMatch, PersuasionScore, ResponseScore
 from serve.impressions import impressions
 from serve.scorers.response import ResponseScorer, opened
 from serve.trace import Candidate
-from tests.fakes import NOW, ROOT, FakeStages, brief_for, facts_for, make_product, percent_off
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW, ROOT, brief_for, facts_for, make_product, percent_off
 from tests.serve.pipelinekit import COAT, GOOD, answer_of, written
 
 MODEL = ROOT / "models" / "response"

@@ -10,7 +10,8 @@ from serve.errors import Problem
 from serve.messages import CopyAnswer, CopyRequest
 from serve.screen import Screen, Shown
 from serve.sse import streamed
-from tests.fakes import NOW, FakeStages, make_product, percent_off
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW, make_product, percent_off
 from tests.serve.pipelinekit import COAT, GOOD, answer_of, make_pipeline
 
 LAWFUL = "风起了。{name}，{price}。路灯亮了。"

@@ -4,7 +4,8 @@ from serve.messages import CopyRequest
 from serve.pipeline import Pipeline
 from serve.telemetry import Telemetry
 from serve.templates import Templates
-from tests.fakes import NOW, FakeStages, make_piece, make_product
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW, make_piece, make_product
 
 
 async def an_answer(**trouble):

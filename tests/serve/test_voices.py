@@ -9,7 +9,8 @@ from serve.errors import Problem
 from serve.exchange import Adapter
 from serve.messages import CopyRequest
 from serve.voices import Voices
-from tests.fakes import NOW, FakeStages
+from tests.fake_stages import FakeStages
+from tests.fakes import NOW
 from tests.serve.pipelinekit import COAT, GOOD, make_pipeline
 from tests.serve.voicekit import publish_voice
 
